@@ -1,0 +1,140 @@
+"""Every setting of the project, typed, from ``IMMUTA_ASSETS_*`` environment variables and a ``.env`` file.
+
+Add a setting here when an operator must be able to choose it, with a default that keeps the demo working; the table in
+README.md lists the same names. What a single call chooses belongs to that call's parameters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "IMMUTA_ASSETS_"
+ENV_FILE = ".env"
+LONGEST_VALUE = 60
+
+LayoutVersion = Literal["prpr1", "prpr2"]
+
+
+class SettingsError(Exception):
+    """Wrong settings: one line per variable, saying what it holds and what is allowed."""
+
+
+def _path(value: object) -> object:
+    # Path("s3://bucket") and Path("~/x") would silently become folders named "s3:" and "~".
+    if "://" in str(value) or str(value).startswith("~"):
+        msg = "neither a URI nor ~ is a path"
+        raise ValueError(msg)
+    return value
+
+
+def _list(value: object) -> object:
+    return tuple(dict.fromkeys(part.strip() for part in value.split(","))) if isinstance(value, str) else value
+
+
+def _duration(value: object) -> object:
+    short = re.fullmatch(r"(?=\d)(\d+h)?(\d+m)?", "0m" if value == "0" else str(value), re.ASCII)
+    return f"PT{short[0].upper()}" if short else value
+
+
+def _below_dagster_home(name: str) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or "dagster_home") / "demo" / name
+
+
+def _setting(description: str, *, allowed: str, **options: Any) -> Any:  # noqa: ANN401  # as pydantic.Field
+    return Field(description=description, json_schema_extra={"allowed": allowed}, **options)
+
+
+class Settings(BaseSettings):
+    """The settings; field ``x`` is the variable ``IMMUTA_ASSETS_X``, and an empty variable counts as absent."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    tenant: Annotated[str, BeforeValidator(_path)] = _setting(
+        "Folder of the tenant dump; `{export_day}` in it stands for the export day (YYYY-MM-DD).",
+        allowed="the path of a local folder, which may hold {export_day}",
+        default_factory=lambda: str(_below_dagster_home("tenant")),
+    )
+    store: Annotated[Path, BeforeValidator(_path)] = _setting(
+        "Folder where the assets' Parquet files lie.",
+        allowed="the path of a local folder",
+        default_factory=lambda: _below_dagster_home("store"),
+    )
+    destination: Annotated[Path, BeforeValidator(_path)] = _setting(
+        "Folder where the files of the export are published.",
+        allowed="the path of a local folder",
+        default_factory=lambda: _below_dagster_home("published"),
+    )
+    export_timezone: ZoneInfo = _setting(
+        "Time zone of the daily export at 05:00.",
+        allowed="an IANA time zone such as Europe/Berlin",
+        default=ZoneInfo("UTC"),
+    )
+    layouts: Annotated[tuple[LayoutVersion, ...], NoDecode, BeforeValidator(_list)] = _setting(
+        "Versions of the export that are published, separated by commas.",
+        allowed="prpr1, prpr2 or prpr1,prpr2",
+        default=("prpr2",),
+        min_length=1,
+    )
+    dump_lead: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+        "How long before 05:00 a dump already belongs to the export day that then begins.",
+        allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
+        default=timedelta(0),
+        ge=timedelta(0),
+        lt=timedelta(days=1),
+    )
+
+
+VARIABLES = {PREFIX + field.upper(): info for field, info in Settings.model_fields.items()}
+"""Every variable with its field: description, default and, in ``json_schema_extra``, what is allowed."""
+
+
+def load(**options: object) -> Settings:
+    """Read the settings: ``options`` (by field name) before the environment, the environment before ``.env``.
+
+    Raises ``SettingsError`` for wrong values and for ``IMMUTA_ASSETS_*`` variables that are no settings.
+    """
+    given = _given()
+    problems = [_unknown(name) for name in sorted(given.keys() - VARIABLES.keys())]
+    values = given | {PREFIX + field.upper(): value for field, value in options.items()}
+    try:
+        settings = Settings(**options)  # type: ignore[arg-type]  # Pydantic checks each against its field
+    except ValidationError as error:
+        wrong = dict.fromkeys(f"{PREFIX}{detail['loc'][0]}".upper() for detail in error.errors())
+        problems += [_not_allowed(name, values[name]) for name in wrong]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _given() -> dict[str, object]:
+    try:
+        variables = dotenv_values(ENV_FILE) | os.environ
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{Path(ENV_FILE).resolve()} cannot be read ({error}); settings are lines NAME=value in UTF-8."
+        raise SettingsError(msg) from error
+    return {name.upper(): value for name, value in variables.items() if name.upper().startswith(PREFIX)}
+
+
+def _unknown(name: str) -> str:
+    (nearest,) = get_close_matches(name, VARIABLES, n=1, cutoff=0)
+    return f"{name} is not a setting; did you mean {nearest}?"
+
+
+def _not_allowed(name: str, value: object) -> str:
+    text = str(value)
+    shown = text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    extra = VARIABLES[name].json_schema_extra
+    allowed = extra["allowed"] if isinstance(extra, dict) else ""
+    return f"{name} is {shown!r}; allowed is {allowed}."
