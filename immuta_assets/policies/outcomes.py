@@ -1,0 +1,378 @@
+"""Who gets access to which data source, and why: its policies combined (docs/policy_semantics.md, section 4).
+
+Everything is evaluated once per profile: users who meet the same conditions, and data sources with the same conditions,
+share their outcome, and equal reasons are kept once. The result is the compact form of ``compact``. Each scope stands
+alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from immuta_assets.policies import members
+from immuta_assets.policies.compact import (
+    SCOPES,
+    Admitted,
+    Conflict,
+    Indices,
+    Numbers,
+    Outcomes,
+    Pairs,
+    Scope,
+    ScopeOutcomes,
+    Unusable,
+)
+from immuta_assets.policies.conditions import (
+    Bitmap,
+    Conditions,
+    Principals,
+    UserProfiles,
+    distinct_columns,
+    user_profiles,
+)
+from immuta_assets.policies.rules import CONFLICTING_LEVELS, SubscriptionPolicy, subscription_policies
+from immuta_assets.policies.targets import Target, catalog, targets
+from immuta_assets.tenant.info import TenantInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Outcomes:
+    """Evaluate all subscription policies of a tenant.
+
+    ``tenant`` has the collections tenant, users, groups, group_members, data_sources, columns, data_source_members,
+    policies and domains. Disabled data sources, disabled users and system accounts have no outcomes.
+    """
+    info = TenantInfo.of(tenant["tenant"])
+    inputs = _prepared(tenant, info)
+    reasons, texts = _Reasons([each.policy.policy_id for each in inputs.applied]), _Texts()
+    combined = {scope: _combined(scope, inputs) for scope in SCOPES}
+    drafts = {scope: _scope_outcomes(scope, combined[scope], inputs, reasons, texts) for scope in SCOPES}
+    numbers, policy_ids = reasons.interned()
+    return Outcomes(
+        export_date=info.export_date,
+        data_source_ids=inputs.data_source_ids,
+        global_user_ids=inputs.principals.global_user_ids,
+        profile_of_user=inputs.profiles.profile_of_user,
+        policy_ids=policy_ids,
+        merged_policies=texts.texts(),
+        scopes={scope: _renumbered(draft, numbers) for scope, draft in drafts.items()},
+        owners=inputs.positions.pairs(members.owners(inputs.memberships)),
+        conflicts=[conflict for scope in SCOPES for conflict in _conflicts(scope, combined[scope], inputs)],
+        unusable=[
+            Unusable(each.policy.policy_id, number) for each in inputs.applied for number in each.target.unusable
+        ],
+    )
+
+
+class _Applied(NamedTuple):
+    """A policy, where it applies, and its key on each data source.
+
+    The key is 0 where the policy does not apply; else it tells the instance of its condition, and whether it applies
+    for certain.
+    """
+
+    policy: SubscriptionPolicy
+    target: Target
+    keys: npt.NDArray[np.int32]
+
+
+def _applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions) -> _Applied:
+    sources = np.flatnonzero(target.applies)
+    keys = np.zeros(len(target.applies), dtype=np.int32)
+    if len(sources):
+        keys[sources] = (conditions.instances(sources, policy.condition) + 1) * 2 + target.certain[sources]
+    return _Applied(policy, target, keys)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What both scopes start from; ``applied`` is ordered by policy id, data sources and users by their ids."""
+
+    data_source_ids: pl.Series
+    principals: Principals
+    memberships: pl.DataFrame
+    positions: _Positions
+    applied: list[_Applied]
+    profiles: UserProfiles
+
+
+def _prepared(tenant: Mapping[str, pl.DataFrame], info: TenantInfo) -> _Inputs:
+    sources = tenant["data_sources"].filter(~pl.col("deleted")).sort("data_source_id")
+    principals = Principals(tenant["users"], tenant["groups"], tenant["group_members"])
+    memberships = members.memberships(tenant["data_source_members"], tenant["group_members"], info.dumped_at)
+    owners = _described(members.owners(memberships), tenant)
+    index = catalog(sources, tenant["columns"], tenant["domains"], owners)
+    policies = subscription_policies(tenant["policies"])
+    conditions = Conditions(principals, index)
+    where = zip(policies, targets(policies, index), strict=True)
+    applied = [_applied(policy, target, conditions) for policy, target in where]
+    profiles = user_profiles(conditions.bitmaps, principals.count)
+    _log_sizes(
+        policies=len(policies), data_sources=sources.height, users=principals.count, user_profiles=profiles.count
+    )
+    positions = _Positions(sources["data_source_id"], principals.profile_ids)
+    return _Inputs(sources["data_source_id"], principals, memberships, positions, applied, profiles)
+
+
+def _log_sizes(**sizes: int) -> None:
+    logger.info("evaluating %s", ", ".join(f"{size:,} {name.replace('_', ' ')}" for name, size in sizes.items()))
+
+
+class _Rule(NamedTuple):
+    """A policy as it applies to the data sources of a profile; ``bit`` is its position among all policies."""
+
+    bit: int
+    policy: SubscriptionPolicy
+    instance: int
+    certain: bool
+
+
+class _Merge(NamedTuple):
+    """The policies of one scope that apply to the data sources of a profile, and whom they let through.
+
+    ``allowed`` is the bitmap of user profiles that meet every guardrail. Without grants, ``legacy`` says that meeting
+    them is itself the grant.
+    """
+
+    guardrails: list[_Rule]
+    grants: list[_Rule]
+    legacy: bool
+    conflict: tuple[int, ...]
+    allowed: Bitmap
+
+    @property
+    def automatic(self) -> list[_Rule]:
+        """The grants that subscribe whoever meets them."""
+        return [] if self.conflict else [rule for rule in self.grants if rule.policy.automatic]
+
+    @property
+    def members_only(self) -> list[_Rule]:
+        """The grants that let in only who is on the member list."""
+        return [] if self.conflict else [rule for rule in self.grants if not rule.policy.automatic]
+
+    @property
+    def text(self) -> str:
+        """The merged policy: guardrails, then grants, by ascending policy id."""
+        parts = [f"({rule.policy.merged_text})" for rule in self.guardrails]
+        grants = " OR ".join(f"({rule.policy.merged_text})" for rule in self.grants)
+        return " AND ".join([*parts, f"({grants})"] if grants else parts)
+
+
+class _Combination(NamedTuple):
+    """The distinct merges of a scope, and the number of each data source's merge."""
+
+    merges: list[_Merge]
+    merge_of_source: Numbers
+
+
+def _combined(scope: Scope, inputs: _Inputs) -> _Combination:
+    bits = [bit for bit, each in enumerate(inputs.applied) if each.policy.scope == scope]
+    no_policy = np.zeros(len(inputs.data_source_ids), dtype=np.int32)
+    keys = np.stack([no_policy, *(inputs.applied[bit].keys for bit in bits)], axis=1)
+    distinct, merge_of_source = np.unique(keys, axis=0, return_inverse=True)
+    merges = [_merge(_rules(bits, row[1:], inputs), inputs.profiles) for row in distinct]
+    return _Combination(merges, merge_of_source.ravel().astype(np.int64))
+
+
+def _rules(bits: list[int], keys: npt.NDArray[np.int32], inputs: _Inputs) -> list[_Rule]:
+    return [
+        _Rule(bits[position], inputs.applied[bits[position]].policy, int(key >> 1) - 1, bool(key & 1))
+        for position, key in zip(np.flatnonzero(keys), keys[keys != 0], strict=True)
+    ]
+
+
+def _merge(rules: list[_Rule], profiles: UserProfiles) -> _Merge:
+    guardrails = [rule for rule in rules if rule.policy.is_guardrail]
+    grants = [rule for rule in rules if not rule.policy.is_guardrail]
+    exclusive = tuple(rule.policy.policy_id for rule in grants if rule.policy.level in CONFLICTING_LEVELS)
+    return _Merge(
+        guardrails=guardrails,
+        grants=grants,
+        legacy=not grants and any(rule.policy.legacy and rule.certain for rule in guardrails),
+        conflict=exclusive if len(exclusive) > 1 else (),
+        allowed=reduce(np.bitwise_and, (profiles.bitmaps[rule.instance] for rule in guardrails), profiles.everybody()),
+    )
+
+
+def _conflicts(scope: Scope, combination: _Combination, inputs: _Inputs) -> list[Conflict]:
+    conflicting = [number for number, merge in enumerate(combination.merges) if merge.conflict]
+    where = np.flatnonzero(np.isin(combination.merge_of_source, conflicting))
+    return [
+        Conflict(inputs.data_source_ids[int(source)], scope, combination.merges[merge].conflict)
+        for source, merge in zip(where, combination.merge_of_source[where], strict=True)
+    ]
+
+
+class _Positions:
+    """Translates ids of data sources and profiles to their positions; pairs with an unknown one are left out."""
+
+    def __init__(self, data_source_ids: pl.Series, profile_ids: pl.Series) -> None:
+        self._sources = pl.DataFrame({"data_source_id": data_source_ids}).with_row_index("source")
+        self._users = pl.DataFrame({"profile_id": profile_ids}).with_row_index("user")
+
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with source and user in place of data_source_id and profile_id, in their order."""
+        known = frame.join(self._sources, on="data_source_id").join(self._users, on="profile_id")
+        return known.drop("data_source_id", "profile_id").sort("source", "user")
+
+    def pairs(self, frame: pl.DataFrame) -> Pairs:
+        """The distinct pairs of a frame with data_source_id and profile_id."""
+        return _pairs(self.of(frame.select("data_source_id", "profile_id").unique()))
+
+
+def _pairs(frame: pl.DataFrame) -> Pairs:
+    return Pairs(frame["source"].cast(pl.Int64).to_numpy(), frame["user"].cast(pl.Int64).to_numpy())
+
+
+def _described(owners: pl.DataFrame, tenant: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Owners as owner restrictions name them: data_source_id, iam_id, user_id, groups (names)."""
+    names = tenant["group_members"].join(tenant["groups"], on="group_id").group_by("profile_id").agg(groups="name")
+    users = tenant["users"].select("profile_id", "iam_id", "user_id").join(names, on="profile_id", how="left")
+    described = owners.join(users, on="profile_id").with_columns(pl.col("groups").fill_null([]))
+    return described.select("data_source_id", "iam_id", "user_id", "groups")
+
+
+class _Reasons:
+    """Reasons, each a set of policies as bits; equal ones get one number in the end."""
+
+    def __init__(self, policy_ids: list[int]) -> None:
+        self._policy_ids = np.array(policy_ids, dtype=np.int64)
+        self._words = len(policy_ids) // 64 + 1
+        self._blocks: list[npt.NDArray[np.uint64]] = []
+        self._count = 0
+
+    def add(self, always: list[_Rule], sometimes: list[_Rule], met: npt.NDArray[np.uint8]) -> Indices:
+        """Number a reason per column of ``met``: all of ``always``, and those of ``sometimes`` whose row is 1 there."""
+        words = np.zeros((met.shape[1], self._words), dtype=np.uint64)
+        for rule in always:
+            words[:, rule.bit // 64] |= np.uint64(1 << rule.bit % 64)
+        for rule, row in zip(sometimes, met, strict=True):
+            words[:, rule.bit // 64] |= row.astype(np.uint64) << np.uint64(rule.bit % 64)
+        self._blocks.append(words)
+        self._count += len(words)
+        return np.arange(self._count - len(words), self._count, dtype=np.uint32)
+
+    def interned(self) -> tuple[Indices, pl.Series]:
+        """The final number of each number given out, and the policy ids of each final number."""
+        all_words = np.concatenate([np.zeros((0, self._words), dtype=np.uint64), *self._blocks])
+        words = pl.DataFrame(all_words, schema=[f"word_{word}" for word in range(self._words)])
+        distinct = words.unique(maintain_order=True)
+        numbered = distinct.with_row_index("number")
+        numbers = words.join(numbered, on=words.columns, how="left", maintain_order="left")["number"]
+        return numbers.cast(pl.UInt32).to_numpy(), self._ids(np.ascontiguousarray(distinct.to_numpy()))
+
+    def _ids(self, words: npt.NDArray[np.uint64]) -> pl.Series:
+        bits = np.unpackbits(words.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+        offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1, dtype=np.int64))])
+        ids = self._policy_ids[np.nonzero(bits)[1]]
+        lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(ids, pa.int64()))
+        return pl.Series("policy_ids", lists)
+
+
+class _Texts:
+    """Merged policies, each text once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """The number of the text."""
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def texts(self) -> list[str]:
+        """All texts by number."""
+        return list(self._numbers)
+
+
+def _scope_outcomes(
+    scope: Scope, combination: _Combination, inputs: _Inputs, reasons: _Reasons, texts: _Texts
+) -> ScopeOutcomes:
+    """The outcomes of a scope, with the numbers of ``reasons`` before they are interned."""
+    cells = [_cells(merge, inputs.profiles, reasons) for merge in combination.merges]
+    manual = inputs.positions.of(members.manual_members(inputs.memberships.filter(scope=scope)))
+    listed = inputs.positions.pairs(inputs.memberships)
+    return ScopeOutcomes(
+        profile_of_source=combination.merge_of_source,
+        offsets=np.cumsum([0, *(len(users) for users, _ in cells)]),
+        user_profiles=np.concatenate([np.empty(0, np.uint32), *(users for users, _ in cells)]),
+        reasons=np.concatenate([np.empty(0, np.uint32), *(numbers for _, numbers in cells)]),
+        texts=np.array([texts.number(merge.text) for merge in combination.merges], dtype=np.int64),
+        admitted=_admitted(combination, inputs.profiles, listed, reasons),
+        manual=_allowed_members(manual, combination, inputs.profiles),
+    )
+
+
+def _cells(merge: _Merge, profiles: UserProfiles, reasons: _Reasons) -> tuple[Indices, Indices]:
+    """The user profiles that the policies subscribe without looking at the member list, and the reason of each."""
+    if merge.legacy:
+        users = profiles.members(merge.allowed)
+        return users, np.repeat(reasons.add(merge.guardrails, [], np.zeros((0, 1), np.uint8)), len(users))
+    grants = merge.automatic
+    bitmaps = profiles.bitmaps[[rule.instance for rule in grants]]
+    users = profiles.members(merge.allowed & np.bitwise_or.reduce(bitmaps, axis=0))
+    met = profiles.bits(bitmaps, users)
+    first, number = distinct_columns([met], len(users))
+    return users, reasons.add(merge.guardrails, grants, met[:, first])[number]
+
+
+def _admitted(combination: _Combination, profiles: UserProfiles, listed: Pairs, reasons: _Reasons) -> Admitted:
+    """Users on a member list who meet a grant that is for members only."""
+    with_members_only = [number for number, merge in enumerate(combination.merges) if merge.members_only]
+    sources = np.unique(listed.sources[np.isin(combination.merge_of_source[listed.sources], with_members_only)])
+    parts = [_admitted_on(int(source), combination, profiles, listed, reasons) for source in sources]
+    return Admitted(
+        Pairs(_concatenated(part.pairs.sources for part in parts), _concatenated(part.pairs.users for part in parts)),
+        np.concatenate([np.empty(0, np.uint32), *(part.reasons for part in parts)]),
+        np.concatenate([np.empty(0, np.bool_), *(part.replaces for part in parts)]),
+    )
+
+
+def _concatenated(arrays: Iterable[Numbers]) -> Numbers:
+    return np.concatenate([np.empty(0, np.int64), *arrays])
+
+
+def _admitted_on(
+    source: int, combination: _Combination, profiles: UserProfiles, listed: Pairs, reasons: _Reasons
+) -> Admitted:
+    merge = combination.merges[combination.merge_of_source[source]]
+    users = listed.users[listed.on(source)]
+    user_profiles = profiles.profile_of_user[users]
+    by_membership = profiles.bits(profiles.bitmaps[[rule.instance for rule in merge.members_only]], user_profiles)
+    by_itself = profiles.bits(profiles.bitmaps[[rule.instance for rule in merge.automatic]], user_profiles)
+    allowed = profiles.bits(merge.allowed[None, :], user_profiles)[0]
+    admitted = np.logical_and(allowed, by_membership.any(axis=0))
+    met = np.concatenate([by_membership, by_itself])[:, admitted]
+    return Admitted(
+        Pairs(np.full(admitted.sum(), source, dtype=np.int64), users[admitted]),
+        reasons.add(merge.guardrails, [*merge.members_only, *merge.automatic], met),
+        np.any(by_itself[:, admitted], axis=0),
+    )
+
+
+def _allowed_members(manual: pl.DataFrame, combination: _Combination, profiles: UserProfiles) -> Pairs:
+    """Members by hand who meet the guardrails, or are owners by an entry made by hand."""
+    pairs = _pairs(manual)
+    if not len(pairs.users):
+        return pairs
+    allowed = np.stack([merge.allowed for merge in combination.merges])
+    user_profiles = profiles.profile_of_user[pairs.users]
+    row = allowed[combination.merge_of_source[pairs.sources], user_profiles >> 3]
+    kept = manual["as_owner"].to_numpy() | (row >> (user_profiles & 7).astype(np.uint8) & 1).astype(np.bool_)
+    return Pairs(pairs.sources[kept], pairs.users[kept])
+
+
+def _renumbered(scope: ScopeOutcomes, numbers: Indices) -> ScopeOutcomes:
+    admitted = scope.admitted._replace(reasons=numbers[scope.admitted.reasons])
+    return replace(scope, reasons=numbers[scope.reasons], admitted=admitted)
