@@ -1,0 +1,54 @@
+"""The table ``domain-metadata``: which data sources a domain holds, and who has permissions there."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from immuta_assets.access_summary.tables import memberships, table, with_creator
+from immuta_assets.layouts import prpr2
+from immuta_assets.tenant.info import TenantInfo
+
+
+def domain_metadata(
+    tenant: TenantInfo,
+    domains: pl.LazyFrame,
+    data_sources: pl.LazyFrame,
+    users: pl.LazyFrame,
+    groups: pl.LazyFrame,
+    group_members: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Each data source of a domain with each user who has permissions there; columns of ``prpr2.DomainMetadata``.
+
+    A domain without data sources, or without such users, keeps its rows with nulls (and no permissions) in their place.
+    """
+    holders = _permissions(domains, memberships(groups, group_members))
+    rows = (
+        with_creator(domains.select("domain_id", "name", "description", "created_by"), users)
+        .join(_data_sources(domains, data_sources), on="domain_id", how="left")
+        .join(_privileged_users(holders, users), on="domain_id", how="left")
+        .with_columns(pl.col("permissions").fill_null([]))
+        .rename({"domain_id": "id"})
+    )
+    return table(rows, prpr2.DomainMetadata, tenant, by=["id", "data_source_id", "privileged_user"])
+
+
+def _data_sources(domains: pl.LazyFrame, data_sources: pl.LazyFrame) -> pl.LazyFrame:
+    """Columns: domain_id, data_source_id; from either side, each pair once."""
+    listed = domains.select("domain_id", data_source_id="data_source_ids").explode("data_source_id")
+    naming_it = data_sources.select("domain_id", "data_source_id")
+    return pl.concat([listed, naming_it]).drop_nulls().unique()
+
+
+def _permissions(domains: pl.LazyFrame, members: pl.LazyFrame) -> pl.LazyFrame:
+    """Columns: domain_id, profile_id (may be unknown), permission; a group's permission is given to its members."""
+    granted = domains.select("domain_id", "permissions").explode("permissions").drop_nulls().unnest("permissions")
+    to_users = granted.drop_nulls("profile_id").drop("group_id")
+    to_groups = granted.drop("profile_id").join(members.select("group_id", "profile_id"), on="group_id")
+    columns = ["domain_id", "profile_id", "permission"]
+    return pl.concat([to_users.select(columns), to_groups.select(columns)])
+
+
+def _privileged_users(holders: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
+    """Columns: domain_id, privileged_user, permissions (sorted, each once)."""
+    known = holders.join(users.select("profile_id", privileged_user="global_user_id"), on="profile_id")
+    return known.group_by("domain_id", "privileged_user").agg(permissions=pl.col("permission").unique().sort())

@@ -1,0 +1,106 @@
+"""What a layout promises about a table, read from its schema class: names, order, types, nulls, values, keys.
+
+A layout is the contract with the readers of the export; the schema classes of ``prpr2`` and ``prpr1`` state it. Add
+here what can be asked of any table of any layout. How a table is stored belongs to ``parquet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+import dataframely as dy
+import polars as pl
+
+Shape = Sequence[tuple[str, str]]
+"""Columns in order, each with its type in words."""
+
+_ABSTRACT_TYPES: dict[pl.DataType, str] = {
+    pl.String(): "string",
+    pl.Int64(): "bigint",
+    pl.Boolean(): "boolean",
+    pl.Datetime("us"): "timestamp",
+    pl.List(pl.String()): "list<string>",
+    pl.List(pl.Int64()): "list<bigint>",
+}
+
+
+def abstract_type(column: dy.Column) -> str:
+    """The documented type: string, bigint, boolean, timestamp (UTC without a zone), list<string> or list<bigint>."""
+    return _abstract(column.dtype)
+
+
+def guide_nullable(column: dy.Column) -> bool:
+    """Whether the published schema guide lets the column be null.
+
+    Where the guide cannot be followed (docs/policy_semantics.md says why) the column is nullable nevertheless and
+    carries the guide's word in its metadata.
+    """
+    return bool((column.metadata or {}).get("guide_nullable", column.nullable))
+
+
+def nonconformities(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+    """Say in what ``frame`` breaks the contract of ``schema``; an empty list means that it conforms.
+
+    Text may be held as String, Categorical or Enum. Each sentence names columns and counts, never values.
+    """
+    shape = shape_differences(schema, frame.collect_schema())
+    return shape or [*_broken_rules(schema, frame), *_repeated_keys(schema, frame)]
+
+
+def shape_differences(schema: type[dy.Schema], found: pl.Schema) -> list[str]:
+    """Compare names, order and types alone: what can be said without looking at a row."""
+    expected = [(name, abstract_type(column)) for name, column in schema.columns().items()]
+    return differences(expected, [(name, _abstract(dtype)) for name, dtype in found.items()])
+
+
+def differences(expected: Shape, found: Shape) -> list[str]:
+    """Compare two shapes column by column, in order; one sentence per difference."""
+    return [
+        f"column {number}: expected {_words(want)}, found {_words(have)}"
+        for number, (want, have) in enumerate(zip_longest(expected, found), start=1)
+        if want != have
+    ]
+
+
+def duplicate_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> int:
+    """Count the rows that repeat the primary key of an earlier row; 0 where the schema declares no key."""
+    key = schema.primary_key()
+    if not key:
+        return 0
+    repeated = pl.len() - pl.struct(key).n_unique()
+    return int(frame.select(repeated).collect(engine="streaming").item())
+
+
+def _abstract(dtype: pl.DataType) -> str:
+    text = pl.String() if isinstance(dtype, pl.Enum | pl.Categorical) else dtype
+    return _ABSTRACT_TYPES.get(text, str(dtype))
+
+
+def _words(column: tuple[str, str] | None) -> str:
+    return "nothing" if column is None else f"{column[0]} ({column[1]})"
+
+
+def _broken_rules(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+    rules = list(_rules(schema))
+    counts = frame.select(violations.alias(str(i)) for i, (_, violations) in enumerate(rules))
+    found = counts.collect(engine="streaming").row(0)
+    return [f"{rule}: {count:,} rows" for (rule, _), count in zip(rules, found, strict=True) if count]
+
+
+def _rules(schema: type[dy.Schema]) -> Iterator[tuple[str, pl.Expr]]:
+    """Each rule about single values, with the number of rows that break it."""
+    for name, column in schema.columns().items():
+        value = pl.col(name)
+        if not column.nullable:
+            yield f"{name} is null although the layout forbids it", value.is_null().sum()
+        if isinstance(column, dy.List):
+            yield f"{name} has a null within its list", value.list.eval(pl.element().is_null()).list.any().sum()
+        if isinstance(column, dy.Enum):
+            known = value.cast(pl.String).is_in(column.categories)
+            yield f"{name} is none of {', '.join(column.categories)}", (~known).sum()
+
+
+def _repeated_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+    count = duplicate_keys(schema, frame)
+    return [f"the key ({', '.join(schema.primary_key())}) is repeated: {count:,} rows"] if count else []
