@@ -1,0 +1,51 @@
+"""The one ``Definitions``: a table of contents of the graph.
+
+Every asset, check, job and schedule is listed here; what they are is told in ``orchestration``.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from immuta_assets import settings as project
+from immuta_assets.orchestration import automation, checks
+from immuta_assets.orchestration.assets.access_summary import tables
+from immuta_assets.orchestration.assets.published import published
+from immuta_assets.orchestration.assets.tenant import tenant
+from immuta_assets.orchestration.partitions import export_days
+from immuta_assets.orchestration.storage import ParquetStore
+
+
+def graph(settings: project.Settings) -> dg.Definitions:
+    """Return the whole graph for these settings."""
+    with warnings.catch_warnings():
+        # Checks per partition are a preview of Dagster; tests hold what is relied on.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _graph(settings)
+
+
+def _graph(settings: project.Settings) -> dg.Definitions:
+    days = export_days(settings.export_timezone)
+    store = ParquetStore(root=str(settings.store))
+    export = automation.export_job(settings.layouts)
+    return dg.Definitions(
+        assets=[
+            tenant(settings, days),
+            *tables(days),
+            published(settings, store, days),
+        ],
+        asset_checks=[checks.valid_policies(days), *checks.documented_nulls(days), *checks.joins(days)],
+        jobs=[export],
+        schedules=[automation.daily_export(export, settings.export_timezone)],
+        resources={"io_manager": store},
+        # Processes of their own would cost more than all steps together.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Return the graph for the settings of the environment."""
+    return graph(project.load())

@@ -1,0 +1,41 @@
+"""Automation: what runs together, and when.
+
+Add jobs and schedules here. What a run then does belongs to the assets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from immuta_assets.orchestration.partitions import OPENS_AT, day_of
+
+EXPORT = "export"
+
+
+def export_job(layouts: Iterable[str]) -> dg.UnresolvedAssetJobDefinition:
+    """Return the job that turns the tenant dump of one export day into the published files of ``layouts``."""
+    published = dg.AssetSelection.key_prefixes(*(["published", version] for version in layouts))
+    return dg.define_asset_job(
+        EXPORT,
+        selection=dg.AssetSelection.groups("tenant", "access_summary") | published.upstream(),
+        description="One export day: the tenant dump, the access summary, the published files.",
+    )
+
+
+def daily_export(job: dg.UnresolvedAssetJobDefinition, timezone: ZoneInfo) -> dg.ScheduleDefinition:
+    """Return the schedule that runs ``job`` at 05:00 of ``timezone``, for the export day that then opens."""
+
+    @dg.schedule(
+        job=job,
+        cron_schedule=f"{OPENS_AT.minute} {OPENS_AT.hour} * * *",
+        execution_timezone=timezone.key,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every day at 05:00 local time.",
+    )
+    def daily_export(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(partition_key=day_of(context.scheduled_execution_time, timezone).isoformat())
+
+    return daily_export

@@ -1,0 +1,201 @@
+"""Checks: what must hold for data to go on, and what people should look at.
+
+Add a check that compares tables here. What makes a single frame right belongs to its schema, which ``conforms`` proves.
+Metadata holds counts and ids, never rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import dagster as dg
+import dataframely as dy
+import polars as pl
+
+from immuta_assets.access_summary.joins import JOINS, Join, unmatched
+from immuta_assets.layouts import LAYOUTS
+from immuta_assets.layouts.contract import guide_nullable
+from immuta_assets.policies.compact import Outcomes
+from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.tenant.references import dangling
+
+SAMPLE = 10
+"""How many ids a warning names at most."""
+
+Days = dg.PartitionsDefinition[str]
+
+TENANT = dg.AssetKey(["tenant", "tenant"])
+POLICIES = dg.AssetKey(["prpr2", "policy-metadata"])
+OUTCOMES = dg.AssetKey(["prpr2", "policy-outcomes"])
+
+
+def conforms_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``conforming`` evaluates."""
+    description = "Columns, types, nulls, allowed values and unique keys are those of the schema."
+    return dg.AssetCheckSpec("conforms", asset=key, blocking=True, partitions_def=days, description=description)
+
+
+def conforming(key: dg.AssetKey, problems: Sequence[str]) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate ``conforms`` and fail the step where there are problems, so that nothing is stored.
+
+    A failed blocking check alone would let the output be written before it stops what follows.
+    """
+    told = f"{key.to_user_string()} breaks its schema: {'; '.join(problems)}."
+    yield dg.AssetCheckResult(
+        check_name="conforms", asset_key=key, passed=not problems, description=told if problems else None
+    )
+    if problems:
+        raise dg.Failure(told, allow_retries=False)
+
+
+def complete_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``complete`` evaluates."""
+    description = "All files of the layout come from one dump: they share one export_date."
+    return dg.AssetCheckSpec("complete", asset=key, blocking=True, partitions_def=days, description=description)
+
+
+def complete(export_dates: Mapping[dg.AssetKey, datetime]) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate ``complete`` for the files of a layout; where it fails the step fails too, so nothing is published."""
+    newest = max(export_dates.values())
+    older = [key.path[-1] for key, date in export_dates.items() if date != newest]
+    for key, date in export_dates.items():
+        yield dg.AssetCheckResult(
+            check_name="complete",
+            asset_key=key,
+            passed=date == newest,
+            metadata={"export_date": f"{date} UTC", "newest export_date of the layout": f"{newest} UTC"},
+        )
+    if older:
+        told = f"{', '.join(older)} are older than the other files of {newest} UTC: materialize them for the same dump."
+        raise dg.Failure(told, allow_retries=False)
+
+
+def references_spec(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``references`` evaluates."""
+    description = "Ids that one collection mentions exist in the collection they point to."
+    return dg.AssetCheckSpec("references", asset=TENANT, partitions_def=days, description=description)
+
+
+def references(tenant: Mapping[str, pl.LazyFrame]) -> dg.AssetCheckResult:
+    """Warn of references to ids that the dump does not hold; they are kept where the export can show them."""
+    found = dangling(tenant)
+    count = sum(one.count for one in found)
+    details = {f"{one.collection}: {one.reference}": f"{one.count:,} ({', '.join(one.sample)})" for one in found}
+    return _warning("references", TENANT, count, "Dangling references", details)
+
+
+def conflicts_spec(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``conflicts`` evaluates."""
+    description = "No data source has two grants of level anyone, approval or individual users in one scope."
+    return dg.AssetCheckSpec("policy_conflicts", asset=OUTCOMES, partitions_def=days, description=description)
+
+
+def conflicts(outcomes: Outcomes) -> dg.AssetCheckResult:
+    """Warn of policies that conflict: until that is resolved they subscribe nobody to the data source."""
+    found = outcomes.conflicts
+    details = {
+        f"data source {one.data_source_id}, {one.scope}": "policies " + ", ".join(map(str, one.policy_ids))
+        for one in found[:SAMPLE]
+    }
+    told = "Data sources where policies conflict, so that no policy subscribes anybody"
+    return _warning("policy_conflicts", OUTCOMES, len(found), told, details)
+
+
+def conditions_spec(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``conditions`` evaluates."""
+    description = "Every condition that says which data sources a policy applies to can be evaluated."
+    return dg.AssetCheckSpec("usable_conditions", asset=OUTCOMES, partitions_def=days, description=description)
+
+
+def conditions(outcomes: Outcomes) -> dg.AssetCheckResult:
+    """Warn of conditions that cannot be used and therefore count against access."""
+    found = outcomes.unusable
+    details = {f"policy {one.policy_id}": f"condition at position {one.position}" for one in found[:SAMPLE]}
+    return _warning(
+        "usable_conditions", OUTCOMES, len(found), "Unusable conditions, which count against access", details
+    )
+
+
+def valid_policies(days: Days) -> dg.AssetChecksDefinition:
+    """Return the check that warns of policies whose expression cannot be used and therefore lets nobody in."""
+
+    @dg.asset_check(
+        asset=POLICIES,
+        partitions_def=days,
+        additional_ins={"policies": dg.AssetIn(["tenant", "policies"])},
+        description="Every subscription policy says whom it lets in.",
+    )
+    def valid_policies(policies: pl.LazyFrame) -> dg.AssetCheckResult:
+        found = [one for one in subscription_policies(policies.collect()) if one.invalid]
+        details = {f"policy {one.policy_id}": str(one.invalid) for one in found[:SAMPLE]}
+        return _warning("valid_policies", POLICIES, len(found), "Invalid policies, which let nobody in", details)
+
+    return valid_policies
+
+
+def documented_nulls(days: Days) -> list[dg.AssetChecksDefinition]:
+    """Return a check per table that may need a null where the schema guide says non-null."""
+    return [
+        _documented_nulls(dg.AssetKey([layout.version, name]), schema, days)
+        for layout in LAYOUTS.values()
+        for name, schema in layout.tables.items()
+        if _undocumented(schema)
+    ]
+
+
+def _documented_nulls(key: dg.AssetKey, schema: type[dy.Schema], days: Days) -> dg.AssetChecksDefinition:
+    columns = _undocumented(schema)
+    identifier = schema.column_names()[0]
+
+    @dg.asset_check(
+        asset=key,
+        name="documented_nulls",
+        partitions_def=days,
+        description=f"No null in {' and '.join(columns)}, as the schema guide declares.",
+    )
+    def documented_nulls(table: pl.LazyFrame) -> dg.AssetCheckResult:
+        nulls = table.filter(pl.any_horizontal(pl.col(columns).is_null()))
+        found = nulls.select(pl.col(identifier).unique(maintain_order=True)).collect().to_series().to_list()
+        told = f"Ids with a null in {' or '.join(columns)}, which the schema guide declares non-null"
+        return _warning("documented_nulls", key, len(found), told, {identifier: ", ".join(found[:SAMPLE])})
+
+    return documented_nulls
+
+
+def joins(days: Days) -> list[dg.AssetChecksDefinition]:
+    """Return a check per documented join that warns of ids without a partner."""
+    return [_join(join, days) for join in JOINS]
+
+
+def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
+    key = dg.AssetKey(["prpr2", join.left])
+
+    @dg.asset_check(
+        asset=key,
+        name=join.name,
+        partitions_def=days,
+        additional_ins={"right": dg.AssetIn(["prpr2", join.right])},
+        description=f"Every id that joins {join.left} to {join.right} is found there.",
+    )
+    def check(left: pl.LazyFrame, right: pl.LazyFrame) -> dg.AssetCheckResult:
+        lost = unmatched(join, left, right)
+        told = f"Ids not found in {join.right}"
+        return _warning(join.name, key, lost.count, told, {"ids": ", ".join(lost.sample)})
+
+    return check
+
+
+def _undocumented(schema: type[dy.Schema]) -> list[str]:
+    return [name for name, column in schema.columns().items() if column.nullable and not guide_nullable(column)]
+
+
+def _warning(name: str, key: dg.AssetKey, count: int, told: str, details: Mapping[str, str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=key,
+        passed=not count,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{told}: {count:,}." if count else None,
+        metadata={"count": count} | (dict(details) if count else {}),
+    )

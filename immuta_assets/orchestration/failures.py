@@ -1,0 +1,63 @@
+"""Failures: what Dagster shows and does when a step cannot go on.
+
+Add an error of a domain package here when its message is the whole story for people. Errors that are not listed are
+bugs and keep their traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import polars as pl
+
+from immuta_assets.delivery import publish
+from immuta_assets.layouts.parquet import LayoutError
+from immuta_assets.orchestration.partitions import ExportDayError
+from immuta_assets.tenant.dump import DumpError
+
+DOMAIN_ERRORS = (DumpError, ExportDayError, LayoutError, publish.PublishError)
+RETRIES = dg.RetryPolicy(max_retries=2, delay=2, jitter=dg.Jitter.PLUS_MINUS)
+"""How often and after how many seconds a step whose storage stumbled is tried again."""
+
+TRANSIENT = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ENETUNREACH, errno.ESTALE, errno.ETIMEDOUT}
+    | {errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETDOWN}
+)
+REMEDIES = publish.REMEDIES | {
+    errno.ENOENT: "it is missing; materialize what lies upstream for the same export day first",
+}
+
+
+@contextmanager
+def explained(place: object) -> Iterator[None]:
+    """Turn errors into failures of one sentence that are never retried; only transient I/O errors ask for a retry.
+
+    ``place`` (a file or folder) is named where an I/O error does not name one itself. Bugs pass unchanged.
+    """
+    try:
+        yield
+    except DOMAIN_ERRORS as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except (OSError, pl.exceptions.ComputeError) as error:
+        number = _number(error)
+        if not number:
+            raise
+        if number in TRANSIENT:
+            raise dg.RetryRequested(RETRIES.max_retries, RETRIES.calculate_delay(1)) from error
+        raise dg.Failure(_sentence(error, number, place), allow_retries=False) from error
+
+
+def _sentence(error: Exception, number: int, place: object) -> str:
+    reason = REMEDIES.get(number) or f"{os.strerror(number)}; see the log of the step"
+    return f"{getattr(error, 'filename', None) or place}: {reason}."
+
+
+def _number(error: Exception) -> int:
+    # Polars keeps the number in the text only.
+    found = re.search(r"os error (\d+)", str(error))
+    return getattr(error, "errno", None) or (int(found[1]) if found else 0)

@@ -1,0 +1,68 @@
+"""Partitions: which export day a moment belongs to.
+
+Add a partitions definition here, with the functions that say which of its keys belongs to a moment. What is computed
+for a key belongs to the assets.
+
+An export day opens at 05:00 local time and is named after the local date of that moment ("Access summary export":
+exported daily at 5AM local time). ``export_date`` of its rows is in UTC and may show another date.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+FIRST_DAY = date(2020, 1, 1)
+OPENS_AT = time(5)
+
+
+class ExportDayError(Exception):
+    """No export day can take this moment; the message is the one sentence for people."""
+
+
+def export_days(timezone: ZoneInfo) -> dg.DailyPartitionsDefinition:
+    """Return the export days of a time zone; the last key is the day whose window is open now."""
+    return dg.DailyPartitionsDefinition(
+        start_date=FIRST_DAY.isoformat(),
+        hour_offset=OPENS_AT.hour,
+        timezone=timezone.key,
+        # Dagster names a window when it closes; a snapshot belongs to the day that has just opened.
+        end_offset=1,
+    )
+
+
+def day_of(moment: datetime, timezone: ZoneInfo) -> date:
+    """Return the local date of the last 05:00 at or before ``moment``."""
+    local = moment.astimezone(timezone)
+    return local.date() if local.time() >= OPENS_AT else local.date() - timedelta(days=1)
+
+
+def export_day(dumped_at: datetime, timezone: ZoneInfo, dump_lead: timedelta, *, now: datetime | None = None) -> str:
+    """Return the key of the export day that a dump belongs to: the one open at ``dumped_at`` + ``dump_lead``.
+
+    Raises ``ExportDayError`` for a dump made after ``now`` (default: the present), for one whose export day has not
+    opened yet, and for one made before the first export day.
+    """
+    now = now or datetime.now(UTC)
+    day = day_of(dumped_at + dump_lead, timezone)
+    made, current = _shown(dumped_at, timezone), _shown(now, timezone)
+    if dumped_at > now:
+        msg = f"dumpedAt {made} lies in the future: it is {current} now; correct the clock that stamped tenant.json."
+    elif day > day_of(now, timezone):
+        opens = _shown(datetime.combine(day, OPENS_AT, timezone), timezone)
+        msg = (
+            f"The dump of {made} belongs to the export day that opens at {opens}, and it is {current} now: export it "
+            f"then, or shorten IMMUTA_ASSETS_DUMP_LEAD."
+        )
+    elif day < FIRST_DAY:
+        opens = _shown(datetime.combine(FIRST_DAY, OPENS_AT, timezone), timezone)
+        msg = f"dumpedAt {made} lies before the first export day, which opened at {opens}; make a new dump."
+    else:
+        return day.isoformat()
+    raise ExportDayError(msg)
+
+
+def _shown(moment: datetime, timezone: ZoneInfo) -> str:
+    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S} {timezone.key}"

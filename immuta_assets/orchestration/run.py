@@ -1,0 +1,183 @@
+"""One export from beginning to end, in this process: what the command line runs and reports.
+
+Add here what a caller outside Dagster needs to start a run or to read its result. What is run is the job of
+``automation``; how results are shown to people belongs to ``cli``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import dagster as dg
+
+from immuta_assets.definitions import graph
+from immuta_assets.delivery.publish import published_path
+from immuta_assets.layouts import LAYOUTS
+from immuta_assets.orchestration.assets.tenant import dump_folder
+from immuta_assets.orchestration.automation import EXPORT
+from immuta_assets.orchestration.partitions import ExportDayError, day_of, export_day
+from immuta_assets.settings import Settings
+from immuta_assets.tenant import dump
+from immuta_assets.tenant.info import TenantInfo
+
+
+class Step(NamedTuple):
+    """A finished step of a run: the ``number``-th of ``total``."""
+
+    number: int
+    total: int
+    name: str
+
+
+class PublishedFile(NamedTuple):
+    """A published file; ``export_date`` is UTC without a zone."""
+
+    layout: str
+    name: str
+    path: Path
+    rows: int
+    columns: int
+    bytes: int
+    export_date: datetime
+
+
+class Check(NamedTuple):
+    """An evaluated check of an asset; ``description`` tells what was found, where something was."""
+
+    asset: str
+    name: str
+    status: Literal["passed", "warned", "failed"]
+    description: str
+
+
+class Failure(NamedTuple):
+    """Why a run failed: a blocking check, or input (dump, folders, time) that cannot be used; one sentence."""
+
+    kind: Literal["check", "input"]
+    message: str
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What came of an export; without a failure, ``files`` are all files of the layouts asked for."""
+
+    export_day: str | None
+    files: list[PublishedFile] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    failure: Failure | None = None
+
+
+class UnexpectedError(Exception):
+    """A bug ended the run; the message holds the traceback of the step."""
+
+
+def run_export(
+    settings: Settings, *, instance: dg.DagsterInstance, progress: Callable[[Step], None] = lambda _: None
+) -> ExportResult:
+    """Materialize the export day that the dump belongs to and publish ``settings.layouts``.
+
+    Wrong input and failed checks are part of the result; ``UnexpectedError`` is raised for bugs only, and
+    KeyboardInterrupt where the run was interrupted.
+    """
+    try:
+        day = _export_day(settings)
+    except (dump.DumpError, ExportDayError) as error:
+        return ExportResult(None, failure=Failure("input", str(error)))
+    job = _job(settings, progress)
+    with _interruptible():
+        run = job.execute_in_process(
+            {"loggers": {"progress": {}}}, instance=instance, partition_key=day, raise_on_error=False
+        )
+    checks = [_check(evaluation) for evaluation in run.get_asset_check_evaluations()]
+    return ExportResult(day, _files(run, settings), checks, _failure(run, checks))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C stay a KeyboardInterrupt; Dagster handles it during a run."""
+    try:
+        yield
+    except dg.DagsterExecutionInterruptedError as error:
+        raise KeyboardInterrupt from error
+
+
+def _export_day(settings: Settings) -> str:
+    """Return the export day of the dump, or of the present where dumps of several days are kept."""
+    today = day_of(datetime.now(UTC), settings.export_timezone).isoformat()
+    tenant = dump.read(dump_folder(settings, today), ["tenant"])["tenant"]
+    return export_day(TenantInfo.of(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
+
+
+def _job(settings: Settings, progress: Callable[[Step], None]) -> dg.JobDefinition:
+    """Return the export job with ``progress`` as its only logger; Dagster's console stays quiet."""
+    done = itertools.count(1)
+
+    class Steps(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = getattr(record, "dagster_event", None)
+            if isinstance(event, dg.DagsterEvent) and event.is_step_success:
+                progress(Step(next(done), len(job.nodes), str(event.step_key)))
+
+    @dg.logger
+    def steps(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("progress")  # noqa: LOG001  # one per run, so that handlers do not pile up
+        logger.addHandler(Steps())
+        return logger
+
+    definitions = dg.Definitions.merge(graph(settings), dg.Definitions(loggers={"progress": steps}))
+    job = definitions.resolve_job_def(EXPORT)
+    return job
+
+
+def _files(run: dg.ExecuteInProcessResult, settings: Settings) -> list[PublishedFile]:
+    stored = [event.step_materialization_data.materialization for event in run.get_asset_materialization_events()]
+    return [_file(one, settings.destination) for one in stored if one.asset_key.path[0] == "published"]
+
+
+def _file(materialization: dg.AssetMaterialization, folder: Path) -> PublishedFile:
+    _, version, name = materialization.asset_key.path
+    found: dict[str, Any] = {label: metadata.value for label, metadata in materialization.metadata.items()}
+    return PublishedFile(
+        layout=version,
+        name=name,
+        path=published_path(LAYOUTS[version], name, folder),
+        rows=found["dagster/partition_row_count"],
+        columns=found["columns"],
+        bytes=found["bytes"],
+        export_date=datetime.fromisoformat(found["export_date"]),
+    )
+
+
+def _check(evaluation: dg.AssetCheckEvaluation) -> Check:
+    unmet: Literal["failed", "warned"] = "failed" if evaluation.severity is dg.AssetCheckSeverity.ERROR else "warned"
+    return Check(
+        asset=evaluation.asset_key.to_user_string(),
+        name=evaluation.check_name,
+        status="passed" if evaluation.passed else unmet,
+        description=evaluation.description or "",
+    )
+
+
+def _failure(run: dg.ExecuteInProcessResult, checks: Iterable[Check]) -> Failure | None:
+    if run.success:
+        return None
+    kind: Literal["check", "input"] = "check" if any(check.status == "failed" for check in checks) else "input"
+    return Failure(kind, _message(next(event for event in run.all_events if event.is_step_failure)))
+
+
+def _message(failed: dg.DagsterEvent) -> str:
+    data = failed.step_failure_data
+    if data.user_failure_data:
+        return str(data.user_failure_data.description)
+    if data.error and data.error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        raise KeyboardInterrupt
+    if data.error and data.error.cls_name == dg.RetryRequested.__name__ and data.error.cause:
+        return f"{data.error.cause.message.strip()}, also when tried again."
+    raise UnexpectedError(data.error_display_string)
