@@ -439,6 +439,8 @@ def test_unconditional_grants_conflict_and_only_manual_members_stay() -> None:
     assert verdict.conflicts == [Conflict(1, "READ", (1, 9))]
     assert [(row.global_user_id, row.source) for row in verdict.rows] == [("u2", "MANUAL")]
     assert agreed(tenant(*conflicting, data_sources=[source(deleted=True)])).conflicts == []
+    selected = agreed(tenant(policy(1), policy(2, subscriptionType="manual")))
+    assert selected.conflicts == [Conflict(1, "READ", (1, 2))]
     apart = agreed(tenant(policy(1), policy(2, accessGrant="WRITE"), guardrail(3, A)))
     assert apart.conflicts == []
 

@@ -98,10 +98,10 @@ class TagMetadata(dy.Schema):
 class PolicyOutcomes(dy.Schema):
     """A way by which a user has access to a data source: by policy or by hand, for reading or for writing.
 
-    Unique by user, data source, scope and source. The key is not declared: looking for repetitions would hold every
-    one of up to a hundred million rows in memory, and the table is computed key by key.
+    Unique by user, data source, scope and source.
     """
 
+    # No key is declared: its values would all have to be in memory; the policies' compact form proves it instead.
     global_user_id = dy.String(description="UUID of the user whose access is determined.")
     data_source_id = dy.Int64(description="Numeric id of the data source the policies apply to.")
     column_id = dy.String(nullable=True, description="Column the reveal policies apply to.")

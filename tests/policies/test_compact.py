@@ -1,0 +1,65 @@
+"""The expansion of the compact form: the same rows however they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from immuta_assets.policies import compact
+from immuta_assets.policies.compact import Outcomes
+from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.tenant import dump
+from immuta_assets.tenant.demo import write_demo
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    folder: Path = tmp_path_factory.mktemp("tenant")
+    write_demo(folder, at=datetime(2026, 11, 20, 5, tzinfo=UTC))
+    return evaluate(dump.read(folder))
+
+
+@pytest.fixture(scope="module")
+def rows(outcomes: Outcomes) -> pl.DataFrame:
+    return pl.concat(outcomes.frames())
+
+
+def test_the_scan_streams_exactly_the_rows(outcomes: Outcomes, rows: pl.DataFrame) -> None:
+    assert rows.height == outcomes.rows > 10_000
+    assert_frame_equal(outcomes.scan().collect(), rows)
+
+
+def test_small_frames_hold_the_same_rows(
+    outcomes: Outcomes, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "_ROWS_PER_FRAME", 1_000)
+    frames = list(outcomes.frames())
+    assert len(frames) > 10
+    assert_frame_equal(pl.concat(frames), rows)
+
+
+def test_a_part_can_be_asked_for(outcomes: Outcomes, rows: pl.DataFrame) -> None:
+    scan = outcomes.scan()
+    assert_frame_equal(scan.head(10).collect(), rows.head(10))
+    assert_frame_equal(scan.select("scope", "is_owner").collect(), rows.select("scope", "is_owner"))
+    assert_frame_equal(scan.filter("is_owner").collect(), rows.filter("is_owner"))
+
+
+def test_no_key_is_repeated(outcomes: Outcomes, rows: pl.DataFrame) -> None:
+    assert outcomes.duplicates() == 0
+    assert not rows.select("global_user_id", "data_source_id", "scope", "source").is_duplicated().any()
+
+
+def test_repeated_cells_and_members_are_counted(outcomes: Outcomes) -> None:
+    scope = outcomes.scopes["READ"]
+    cells = scope.user_profiles.copy()
+    cells[1] = cells[0]
+    sources, users = scope.manual.sources.copy(), scope.manual.users.copy()
+    sources[1], users[1] = sources[0], users[0]
+    assert replace(scope, user_profiles=cells).duplicates() == 1
+    assert replace(scope, manual=compact.Pairs(sources, users)).duplicates() == 1
