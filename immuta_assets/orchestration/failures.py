@@ -42,14 +42,20 @@ def explained(place: object) -> Iterator[None]:
     try:
         yield
     except DOMAIN_ERRORS as error:
+        if getattr(error.__cause__, "errno", None) in TRANSIENT:
+            raise _again() from error
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, pl.exceptions.ComputeError) as error:
         number = _number(error)
         if not number:
             raise
         if number in TRANSIENT:
-            raise dg.RetryRequested(RETRIES.max_retries, RETRIES.calculate_delay(1)) from error
+            raise _again() from error
         raise dg.Failure(_sentence(error, number, place), allow_retries=False) from error
+
+
+def _again() -> dg.RetryRequested:
+    return dg.RetryRequested(RETRIES.max_retries, RETRIES.calculate_delay(1))
 
 
 def _sentence(error: Exception, number: int, place: object) -> str:

@@ -18,6 +18,7 @@ from immuta_assets.orchestration import checks, failures
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.orchestration.storage import ExportTable, ParquetStore
 from immuta_assets.settings import Settings
+from immuta_assets.tenant.dump import DumpError
 
 DAYS = dg.DailyPartitionsDefinition("2026-05-01", end_offset=1)
 DAY = "2026-05-04"
@@ -170,6 +171,17 @@ def test_a_stumbling_disk_is_tried_again(materialize: Materialize, monkeypatch: 
     asset, left = raising(*[OSError(errno.EIO, "Input/output error")] * 2)
     assert materialize(asset).success
     assert left == []
+
+
+def test_a_stumbling_disk_below_the_dump_is_tried_again_but_a_bad_line_is_not(
+    materialize: Materialize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "RETRIES", dg.RetryPolicy(max_retries=2, delay=0))
+    stumble, bad_line = DumpError("users.ndjson: the file cannot be read."), DumpError("users.ndjson line 3: bad.")
+    stumble.__cause__ = OSError(errno.EIO, "Input/output error")
+    asset, left = raising(stumble, bad_line, DumpError("tried again"))
+    assert failure_of(materialize(asset)) == "users.ndjson line 3: bad."
+    assert len(left) == 1
 
 
 def test_a_bug_is_not_tried_again(materialize: Materialize) -> None:

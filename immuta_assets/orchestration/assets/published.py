@@ -7,7 +7,6 @@ A layout is published as a whole, and all layouts of a run together. How files g
 import inspect
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -47,11 +46,7 @@ def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefini
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         releases = [_release(layout, store, context.partition_key) for layout in _selected(context)]
         with explained(store.root):
-            dates = {
-                key(release.layout, name): _export_date(path)
-                for release in releases
-                for name, path in release.files.items()
-            }
+            dates = _export_dates(releases)
         yield from checks.complete(dates)
         with explained(settings.destination):
             files = publish(releases, settings.destination)
@@ -91,8 +86,12 @@ def _spec(layout: Layout, name: str) -> dg.AssetSpec:
     )
 
 
-def _export_date(path: Path) -> datetime:
-    return datetime.fromisoformat(pl.read_parquet_metadata(path)["export_date"])
+def _export_dates(releases: list[Release]) -> dict[dg.AssetKey, datetime]:
+    return {
+        key(release.layout, name): datetime.fromisoformat(pl.read_parquet_metadata(path)["export_date"])
+        for release in releases
+        for name, path in release.files.items()
+    }
 
 
 def _metadata(published: Published) -> dict[str, str | int]:
