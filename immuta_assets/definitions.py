@@ -11,6 +11,7 @@ import dagster as dg
 
 from immuta_assets import settings as project
 from immuta_assets.orchestration import automation, checks
+from immuta_assets.orchestration.assets.access import access
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.published import published
 from immuta_assets.orchestration.assets.tenant import tenant
@@ -33,6 +34,7 @@ def _graph(settings: project.Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             tenant(settings, days),
+            access(days),
             *tables(days),
             published(settings, store, days),
         ],

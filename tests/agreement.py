@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import polars.selectors as cs
 from brute_force import Conflict, Row, Verdict, judge, sortable
+from polars.testing import assert_frame_equal
 from strategies import RawTenant
 
 from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.policies.profiles import from_frames, to_frames
 from immuta_assets.policies.rules import subscription_policies
 from immuta_assets.tenant import dump
 
@@ -49,15 +51,18 @@ def rows(frame: pl.DataFrame) -> list[Row]:
 def agreed(tenant: RawTenant, frames: Mapping[str, pl.DataFrame] | None = None) -> Verdict:
     """The verdict on a tenant, which the engine must share; ``frames`` where they are not simply read back."""
     frames = frames or read_back(tenant)
-    outcomes, verdict = evaluate(frames), judge(tenant)
+    evaluation, verdict = evaluate(frames), judge(tenant)
+    outcomes = evaluation.outcomes
     frame = outcomes.scan().collect()
     assert rows(frame) == verdict.rows
     assert outcomes.rows == len(verdict.rows)
+    assert outcomes.duplicates() == 0
+    assert_frame_equal(from_frames(to_frames(outcomes), outcomes.export_date).scan().collect(), frame)
     assert frame["data_source_id"].is_sorted()
     assert frame["column_id"].null_count() == frame.height
-    conflicts = [Conflict(found.data_source_id, found.scope, tuple(found.policy_ids)) for found in outcomes.conflicts]
+    conflicts = [Conflict(found.data_source_id, found.scope, tuple(found.policy_ids)) for found in evaluation.conflicts]
     assert sorted(conflicts) == verdict.conflicts
     invalid = {policy.policy_id for policy in subscription_policies(frames["policies"]) if policy.invalid}
     assert invalid == verdict.invalid
-    assert {(found.policy_id, found.position) for found in outcomes.unusable} == verdict.unusable
+    assert {(found.policy_id, found.position) for found in evaluation.unusable} == verdict.unusable
     return verdict

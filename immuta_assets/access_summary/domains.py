@@ -22,21 +22,23 @@ def domain_metadata(
     A domain without data sources, or without such users, keeps its rows with nulls (and no permissions) in their place.
     """
     holders = _permissions(domains, memberships(groups, group_members))
+    created = with_creator(domains.select("domain_id", "name", "description", "created_by"), users)
+    # The parts are sorted, not the product: it may have millions of rows.
     rows = (
-        with_creator(domains.select("domain_id", "name", "description", "created_by"), users)
-        .join(_data_sources(domains, data_sources), on="domain_id", how="left")
-        .join(_privileged_users(holders, users), on="domain_id", how="left")
+        created.sort("domain_id")
+        .join(_data_sources(domains, data_sources), on="domain_id", how="left", maintain_order="left_right")
+        .join(_privileged_users(holders, users), on="domain_id", how="left", maintain_order="left_right")
         .with_columns(pl.col("permissions").fill_null([]))
         .rename({"domain_id": "id"})
     )
-    return table(rows, prpr2.DomainMetadata, tenant, by=["id", "data_source_id", "privileged_user"])
+    return table(rows, prpr2.DomainMetadata, tenant)
 
 
 def _data_sources(domains: pl.LazyFrame, data_sources: pl.LazyFrame) -> pl.LazyFrame:
-    """Columns: domain_id, data_source_id; from either side, each pair once."""
+    """Columns: domain_id, data_source_id; from either side, each pair once, in order of data source."""
     listed = domains.select("domain_id", data_source_id="data_source_ids").explode("data_source_id")
     naming_it = data_sources.select("domain_id", "data_source_id")
-    return pl.concat([listed, naming_it]).drop_nulls().unique()
+    return pl.concat([listed, naming_it]).drop_nulls().unique().sort("data_source_id")
 
 
 def _permissions(domains: pl.LazyFrame, members: pl.LazyFrame) -> pl.LazyFrame:
@@ -49,6 +51,7 @@ def _permissions(domains: pl.LazyFrame, members: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _privileged_users(holders: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
-    """Columns: domain_id, privileged_user, permissions (sorted, each once)."""
+    """Columns: domain_id, privileged_user, permissions (sorted, each once); in order of user."""
     known = holders.join(users.select("profile_id", privileged_user="global_user_id"), on="profile_id")
-    return known.group_by("domain_id", "privileged_user").agg(permissions=pl.col("permission").unique().sort())
+    merged = known.group_by("domain_id", "privileged_user").agg(permissions=pl.col("permission").unique().sort())
+    return merged.sort("privileged_user")

@@ -14,10 +14,11 @@ SYSTEM = "SYSTEM"
 """Stands for whoever did what no user did."""
 
 
-def table(rows: pl.LazyFrame, schema: type[dy.Schema], tenant: TenantInfo, by: list[str]) -> pl.LazyFrame:
-    """Give ``rows`` their export date, the columns of ``schema`` in its order, and the row order ``by``."""
+def table(rows: pl.LazyFrame, schema: type[dy.Schema], tenant: TenantInfo, by: list[str] | None = None) -> pl.LazyFrame:
+    """Give ``rows`` their export date, the columns of ``schema`` in its order, and the row order ``by``, or theirs."""
     dated = rows.with_columns(export_date=pl.lit(tenant.export_date, pl.Datetime("us")))
-    return dated.select(schema.column_names()).sort(by)
+    complete = dated.select(schema.column_names())
+    return complete.sort(by) if by else complete
 
 
 def without_zone(column: str) -> pl.Expr:

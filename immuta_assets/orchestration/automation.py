@@ -20,7 +20,7 @@ def export_job(layouts: Iterable[str]) -> dg.UnresolvedAssetJobDefinition:
     published = dg.AssetSelection.key_prefixes(*(["published", version] for version in layouts))
     return dg.define_asset_job(
         EXPORT,
-        selection=dg.AssetSelection.groups("tenant", "access_summary") | published.upstream(),
+        selection=dg.AssetSelection.groups("tenant", "access", "access_summary") | published.upstream(),
         description="One export day: the tenant dump, the access summary, the published files.",
     )
 

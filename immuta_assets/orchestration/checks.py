@@ -16,7 +16,7 @@ import polars as pl
 from immuta_assets.access_summary.joins import JOINS, Join, unmatched
 from immuta_assets.layouts import LAYOUTS
 from immuta_assets.layouts.contract import guide_nullable
-from immuta_assets.policies.compact import Outcomes
+from immuta_assets.policies.outcomes import Conflict, Unusable
 from immuta_assets.policies.rules import subscription_policies
 from immuta_assets.tenant.references import dangling
 
@@ -27,7 +27,9 @@ Days = dg.PartitionsDefinition[str]
 
 TENANT = dg.AssetKey(["tenant", "tenant"])
 POLICIES = dg.AssetKey(["prpr2", "policy-metadata"])
-OUTCOMES = dg.AssetKey(["prpr2", "policy-outcomes"])
+DATA_SOURCE_PROFILES = dg.AssetKey(["access", "profiles", "data_sources"])
+COMPACT_LEFTS = {"policy_outcomes_to_users": "users", "policy_outcomes_to_policies": "reasons"}
+"""Joins of policy-outcomes are proved on the frame of the compact form that holds every id, never on its rows."""
 
 
 def conforms_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
@@ -88,32 +90,38 @@ def references(tenant: Mapping[str, pl.LazyFrame]) -> dg.AssetCheckResult:
 def conflicts_spec(days: Days) -> dg.AssetCheckSpec:
     """Return the definition of the check that ``conflicts`` evaluates."""
     description = "No data source has two grants of level anyone, approval or individual users in one scope."
-    return dg.AssetCheckSpec("policy_conflicts", asset=OUTCOMES, partitions_def=days, description=description)
+    return dg.AssetCheckSpec(
+        "policy_conflicts", asset=DATA_SOURCE_PROFILES, partitions_def=days, description=description
+    )
 
 
-def conflicts(outcomes: Outcomes) -> dg.AssetCheckResult:
+def conflicts(found: Sequence[Conflict]) -> dg.AssetCheckResult:
     """Warn of policies that conflict: until that is resolved they subscribe nobody to the data source."""
-    found = outcomes.conflicts
     details = {
         f"data source {one.data_source_id}, {one.scope}": "policies " + ", ".join(map(str, one.policy_ids))
         for one in found[:SAMPLE]
     }
     told = "Data sources where policies conflict, so that no policy subscribes anybody"
-    return _warning("policy_conflicts", OUTCOMES, len(found), told, details)
+    return _warning("policy_conflicts", DATA_SOURCE_PROFILES, len(found), told, details)
 
 
 def conditions_spec(days: Days) -> dg.AssetCheckSpec:
     """Return the definition of the check that ``conditions`` evaluates."""
     description = "Every condition that says which data sources a policy applies to can be evaluated."
-    return dg.AssetCheckSpec("usable_conditions", asset=OUTCOMES, partitions_def=days, description=description)
+    return dg.AssetCheckSpec(
+        "usable_conditions", asset=DATA_SOURCE_PROFILES, partitions_def=days, description=description
+    )
 
 
-def conditions(outcomes: Outcomes) -> dg.AssetCheckResult:
+def conditions(found: Sequence[Unusable]) -> dg.AssetCheckResult:
     """Warn of conditions that cannot be used and therefore count against access."""
-    found = outcomes.unusable
     details = {f"policy {one.policy_id}": f"condition at position {one.position}" for one in found[:SAMPLE]}
     return _warning(
-        "usable_conditions", OUTCOMES, len(found), "Unusable conditions, which count against access", details
+        "usable_conditions",
+        DATA_SOURCE_PROFILES,
+        len(found),
+        "Unusable conditions, which count against access",
+        details,
     )
 
 
@@ -170,12 +178,14 @@ def joins(days: Days) -> list[dg.AssetChecksDefinition]:
 
 def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
     key = dg.AssetKey(["prpr2", join.left])
+    compact = COMPACT_LEFTS.get(join.name)
+    left = {"left": dg.AssetIn(["access", "profiles", compact])} if compact else {}
 
     @dg.asset_check(
         asset=key,
         name=join.name,
         partitions_def=days,
-        additional_ins={"right": dg.AssetIn(["prpr2", join.right])},
+        additional_ins=left | {"right": dg.AssetIn(["prpr2", join.right])},
         description=f"Every id that joins {join.left} to {join.right} is found there.",
     )
     def check(left: pl.LazyFrame, right: pl.LazyFrame) -> dg.AssetCheckResult:

@@ -6,7 +6,7 @@ rows exist only while they stream out of ``Outcomes.scan``. How outcomes come ab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,25 +20,21 @@ from polars.io.plugins import register_io_source
 Scope = Literal["READ", "WRITE"]
 SCOPES: tuple[Scope, ...] = ("READ", "WRITE")
 Numbers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.uint32]
+Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+"""Numbers from 0 on, as narrow as they allow (``narrow``)."""
 
 _ROWS_PER_FRAME = 1_000_000
 _NO_REASON = -1
 
-
-class Conflict(NamedTuple):
-    """Grants that exclude each other on one data source: no policy subscribes anybody to it in that scope."""
-
-    data_source_id: int
-    scope: Scope
-    policy_ids: tuple[int, ...]
+NARROW_LIMIT = 2**16
+"""Numbers below it fit in two bytes."""
 
 
-class Unusable(NamedTuple):
-    """A condition on data sources (its position, from 0) that cannot be used, and so counts against the user."""
-
-    policy_id: int
-    position: int
+def narrow(numbers: npt.NDArray[np.integer]) -> Codes:
+    """Numbers from 0 on in the narrowest type: there are many of them."""
+    if numbers.max(initial=0) < NARROW_LIMIT:
+        return numbers.astype(np.uint16, copy=False)
+    return numbers.astype(np.uint32, copy=False)
 
 
 class Pairs(NamedTuple):
@@ -58,49 +54,56 @@ class Pairs(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """Users let in by a grant for members only, and why; ``replaces`` marks those whom their profile lets in too."""
+    """Users let in by a grant for members only, and why."""
 
     pairs: Pairs
-    reasons: Indices
-    replaces: npt.NDArray[np.bool_]
+    reasons: Codes
+
+
+class Cells(NamedTuple):
+    """The user profiles, ascending, whom the policies on a profile of data sources subscribe, each with the reason."""
+
+    user_profiles: Codes
+    reasons: Codes
 
 
 @dataclass(frozen=True)
 class ScopeOutcomes:
     """The outcomes of one scope.
 
-    ``profile_of_source`` numbers the profile of each data source. The cells ``offsets[p]:offsets[p + 1]`` of
-    ``user_profiles`` and ``reasons`` are the users whom the policies of profile ``p`` subscribe, and why; ``texts[p]``
-    is the number of its merged policy. ``admitted`` replaces the cells of single users; ``manual`` are the members by
-    hand.
+    ``profile_of_source`` numbers the profile of each data source; ``cells`` and ``texts`` (the number of the merged
+    policy) stand by that number. ``admitted`` replaces the cells of single users; ``manual`` are the members by hand.
     """
 
     profile_of_source: Numbers
-    offsets: Numbers
-    user_profiles: Indices
-    reasons: Indices
+    cells: list[Cells]
     texts: Numbers
     admitted: Admitted
     manual: Pairs
 
-    def cells(self, source: int) -> slice:
-        """Where the cells of a data source lie."""
-        profile = self.profile_of_source[source]
-        return slice(int(self.offsets[profile]), int(self.offsets[profile + 1]))
-
-    def row_count(self, users_per_profile: Numbers) -> int:
+    def row_count(self, profile_of_user: Codes) -> int:
         """How many rows the scope expands to."""
-        users = np.concatenate([[0], np.cumsum(users_per_profile[self.user_profiles])])
-        per_profile = users[self.offsets[1:]] - users[self.offsets[:-1]]
-        replaced = int(self.admitted.replaces.sum())
-        by_policy = int(per_profile[self.profile_of_source].sum()) + len(self.admitted.reasons) - replaced
-        return by_policy + len(self.manual.users)
+        users_per_profile = np.bincount(profile_of_user)
+        per_profile = np.array([users_per_profile[cells.user_profiles].sum() for cells in self.cells], dtype=np.int64)
+        by_profile = int(per_profile[self.profile_of_source].sum()) - self._replaced(profile_of_user)
+        return by_profile + len(self.admitted.reasons) + len(self.manual.users)
+
+    def _replaced(self, profile_of_user: Codes) -> int:
+        """How many users are admitted whom their profile lets in too."""
+        pairs = self.admitted.pairs
+        return sum(
+            int(np.isin(profile_of_user[pairs.users[pairs.on(source)]], self.on(source).user_profiles).sum())
+            for source in np.unique(pairs.sources)
+        )
+
+    def on(self, source: int) -> Cells:
+        """The cells of a data source."""
+        return self.cells[int(self.profile_of_source[source])]
 
     def duplicates(self) -> int:
-        """How many cells or pairs repeat another one of the same data source; the cells of a profile ascend."""
-        ascending = self.user_profiles[1:] > self.user_profiles[:-1]
-        ascending[self.offsets[(self.offsets > 0) & (self.offsets < len(self.user_profiles))] - 1] = True
-        return int((~ascending).sum()) + self.admitted.pairs.repeated() + self.manual.repeated()
+        """How many cells or pairs repeat another one of the same data source."""
+        cells = sum(int((each.user_profiles[1:] <= each.user_profiles[:-1]).sum()) for each in self.cells)
+        return cells + self.admitted.pairs.repeated() + self.manual.repeated()
 
 
 @dataclass(frozen=True)
@@ -114,19 +117,16 @@ class Outcomes:
     export_date: datetime
     data_source_ids: pl.Series
     global_user_ids: pl.Series
-    profile_of_user: Indices
+    profile_of_user: Codes
     policy_ids: pl.Series
     merged_policies: list[str]
     scopes: dict[Scope, ScopeOutcomes]
     owners: Pairs
-    conflicts: list[Conflict]
-    unusable: list[Unusable]
 
     @cached_property
     def rows(self) -> int:
         """How many rows ``scan`` yields."""
-        users_per_profile = np.bincount(self.profile_of_user).astype(np.int64)
-        return sum(scope.row_count(users_per_profile) for scope in self.scopes.values())
+        return sum(scope.row_count(self.profile_of_user) for scope in self.scopes.values())
 
     def duplicates(self) -> int:
         """How many rows repeat the key (user, data source, scope, source), found without expanding anything."""
@@ -138,15 +138,20 @@ class Outcomes:
 
     def scan(self) -> pl.LazyFrame:
         """The rows of ``frames``, streamed."""
+        return streamed(self.frames, _Expansion(self).frame([]).schema)
 
-        def batches(
-            columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
-        ) -> Iterator[pl.DataFrame]:
-            for frame in _limited(self.frames(), n_rows):
-                kept = frame if predicate is None else frame.filter(predicate)
-                yield kept if columns is None else kept.select(columns)
 
-        return register_io_source(batches, schema=_Expansion(self).frame([]).schema, validate_schema=True, is_pure=True)
+def streamed(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema) -> pl.LazyFrame:
+    """A lazy frame over frames that are made one by one while it is read."""
+
+    def batches(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for frame in _limited(frames(), n_rows):
+            kept = frame if predicate is None else frame.filter(predicate)
+            yield kept if columns is None else kept.select(columns)
+
+    return register_io_source(batches, schema=schema, validate_schema=True, is_pure=True)
 
 
 def _limited(frames: Iterator[pl.DataFrame], n_rows: int | None) -> Iterator[pl.DataFrame]:
@@ -213,8 +218,7 @@ class _Expansion:
 
     def _by_policy(self, scope: ScopeOutcomes, source: int) -> tuple[Numbers, Numbers]:
         """Users and reasons on one data source: its profile's cells, but for users who are admitted as members."""
-        cells = scope.cells(source)
-        users, reasons = self._expanded(scope.user_profiles[cells], scope.reasons[cells])
+        users, reasons = self._expanded(scope.on(source))
         own = scope.admitted.pairs.on(source)
         if own.start == own.stop:
             return users, reasons
@@ -225,12 +229,12 @@ class _Expansion:
             np.concatenate([reasons[others], scope.admitted.reasons[own]]),
         )
 
-    def _expanded(self, profiles: Indices, reasons: Indices) -> tuple[Numbers, Numbers]:
+    def _expanded(self, cells: Cells) -> tuple[Numbers, Numbers]:
         """Every user of every profile, with the profile's reason."""
-        counts = self._counts[profiles]
+        counts = self._counts[cells.user_profiles]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        users = self._users[np.repeat(self._starts[profiles], counts) + within]
-        return users, np.repeat(reasons, counts).astype(np.int64)
+        users = self._users[np.repeat(self._starts[cells.user_profiles], counts) + within]
+        return users, np.repeat(cells.reasons, counts).astype(np.int64)
 
     def frame(self, pieces: list[_Piece]) -> pl.DataFrame:
         """The rows of some pieces as a frame in the layout of ``policy-outcomes``."""

@@ -236,7 +236,7 @@ def user_profiles(bitmaps: list[Bitmap], users: int) -> UserProfiles:
     return UserProfiles(profile_of_user, np.concatenate([none, *packed]), len(first))
 
 
-_BLOCK = 32
+_BLOCK = 16
 
 
 def _blocks(bitmaps: list[Bitmap], users: int) -> Iterator[npt.NDArray[np.uint8]]:
@@ -245,14 +245,34 @@ def _blocks(bitmaps: list[Bitmap], users: int) -> Iterator[npt.NDArray[np.uint8]
         yield np.unpackbits(np.stack(bitmaps[start : start + _BLOCK]), axis=1, count=users, bitorder="little")
 
 
-def distinct_columns(blocks: Iterable[npt.NDArray[np.uint8]], columns: int) -> tuple[Positions, npt.NDArray[np.uint32]]:
+def distinct_columns(
+    blocks: Iterable[npt.NDArray[np.uint8]], columns: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """Compare columns of 0 and 1 over all blocks of rows: the first of each distinct kind, and the kind of each."""
-    kinds = np.zeros(columns, dtype=np.uint64)
+    kinds, count = np.zeros(columns, dtype=np.uint32), min(columns, 1)
     for block in blocks:
         for start in range(0, len(block), _BLOCK):
-            code = np.zeros(columns, dtype=np.uint64)
-            for bit, row in enumerate(block[start : start + _BLOCK]):
-                code |= row.astype(np.uint64) << np.uint64(bit)
-            kinds = np.unique(kinds << np.uint64(_BLOCK) | code, return_inverse=True)[1].astype(np.uint64)
-    _, first, numbers = np.unique(kinds, return_index=True, return_inverse=True)
-    return first, numbers.astype(np.uint32)
+            rows = block[start : start + _BLOCK]
+            codes = kinds.astype(np.uint64) << np.uint64(len(rows))
+            for bit, row in enumerate(rows):
+                codes |= row.astype(np.uint64) << np.uint64(bit)
+            kinds, count = _numbered(codes, count << len(rows))
+    first = np.empty(count, dtype=np.int64)
+    first[kinds[::-1]] = np.arange(columns)[::-1]
+    return first, kinds
+
+
+def _numbered(codes: npt.NDArray[np.uint64], limit: int) -> tuple[npt.NDArray[np.uint32], int]:
+    """Number the distinct codes, all of them below ``limit``, and count them; few possible codes need no sorting."""
+    if limit > _TABLE_LIMIT:
+        distinct, numbers = np.unique(codes, return_inverse=True)
+        return numbers.astype(np.uint32), len(distinct)
+    seen = np.zeros(limit, dtype=np.bool_)
+    seen[codes] = True
+    occurring = np.flatnonzero(seen)
+    number_of = np.empty(limit, dtype=np.uint32)
+    number_of[occurring] = np.arange(len(occurring), dtype=np.uint32)
+    return number_of[codes], len(occurring)
+
+
+_TABLE_LIMIT = 2**18

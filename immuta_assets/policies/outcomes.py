@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,14 +21,14 @@ from immuta_assets.policies import members
 from immuta_assets.policies.compact import (
     SCOPES,
     Admitted,
-    Conflict,
-    Indices,
+    Cells,
+    Codes,
     Numbers,
     Outcomes,
     Pairs,
     Scope,
     ScopeOutcomes,
-    Unusable,
+    narrow,
 )
 from immuta_assets.policies.conditions import (
     Bitmap,
@@ -48,7 +48,30 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Outcomes:
+class Conflict(NamedTuple):
+    """Grants that exclude each other on one data source: no policy subscribes anybody to it in that scope."""
+
+    data_source_id: int
+    scope: Scope
+    policy_ids: tuple[int, ...]
+
+
+class Unusable(NamedTuple):
+    """A condition on data sources (its position, from 0) that cannot be used, and so counts against the user."""
+
+    policy_id: int
+    position: int
+
+
+class Evaluation(NamedTuple):
+    """The outcomes, and what people should put right in the policies."""
+
+    outcomes: Outcomes
+    conflicts: list[Conflict]
+    unusable: list[Unusable]
+
+
+def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Evaluation:
     """Evaluate all subscription policies of a tenant.
 
     ``tenant`` has the collections tenant, users, groups, group_members, data_sources, columns, data_source_members,
@@ -58,21 +81,21 @@ def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Outcomes:
     inputs = _prepared(tenant, info)
     reasons, texts = _Reasons([each.policy.policy_id for each in inputs.applied]), _Texts()
     combined = {scope: _combined(scope, inputs) for scope in SCOPES}
-    drafts = {scope: _scope_outcomes(scope, combined[scope], inputs, reasons, texts) for scope in SCOPES}
-    numbers, policy_ids = reasons.interned()
-    return Outcomes(
+    scopes = {scope: _scope_outcomes(scope, combined[scope], inputs, reasons, texts) for scope in SCOPES}
+    outcomes = Outcomes(
         export_date=info.export_date,
         data_source_ids=inputs.data_source_ids,
         global_user_ids=inputs.principals.global_user_ids,
         profile_of_user=inputs.profiles.profile_of_user,
-        policy_ids=policy_ids,
+        policy_ids=reasons.policy_ids(),
         merged_policies=texts.texts(),
-        scopes={scope: _renumbered(draft, numbers) for scope, draft in drafts.items()},
+        scopes=scopes,
         owners=inputs.positions.pairs(members.owners(inputs.memberships)),
-        conflicts=[conflict for scope in SCOPES for conflict in _conflicts(scope, combined[scope], inputs)],
-        unusable=[
-            Unusable(each.policy.policy_id, number) for each in inputs.applied for number in each.target.unusable
-        ],
+    )
+    return Evaluation(
+        outcomes,
+        [conflict for scope in SCOPES for conflict in _conflicts(scope, combined[scope], inputs)],
+        [Unusable(each.policy.policy_id, number) for each in inputs.applied for number in each.target.unusable],
     )
 
 
@@ -245,36 +268,28 @@ def _described(owners: pl.DataFrame, tenant: Mapping[str, pl.DataFrame]) -> pl.D
 
 
 class _Reasons:
-    """Reasons, each a set of policies as bits; equal ones get one number in the end."""
+    """Reasons, each a set of policies (as bits); equal ones have one number."""
 
     def __init__(self, policy_ids: list[int]) -> None:
         self._policy_ids = np.array(policy_ids, dtype=np.int64)
         self._words = len(policy_ids) // 64 + 1
-        self._blocks: list[npt.NDArray[np.uint64]] = []
-        self._count = 0
+        self._numbers: dict[bytes, int] = {}
 
-    def add(self, always: list[_Rule], sometimes: list[_Rule], met: npt.NDArray[np.uint8]) -> Indices:
-        """Number a reason per column of ``met``: all of ``always``, and those of ``sometimes`` whose row is 1 there."""
-        words = np.zeros((met.shape[1], self._words), dtype=np.uint64)
+    def numbers(self, always: list[_Rule], sometimes: list[_Rule], met: npt.NDArray[np.uint8]) -> Codes:
+        """The reason per column of ``met``: all of ``always``, and those of ``sometimes`` whose row is 1 there."""
+        words = np.zeros((met.shape[1], self._words), dtype="<u8")
         for rule in always:
             words[:, rule.bit // 64] |= np.uint64(1 << rule.bit % 64)
         for rule, row in zip(sometimes, met, strict=True):
             words[:, rule.bit // 64] |= row.astype(np.uint64) << np.uint64(rule.bit % 64)
-        self._blocks.append(words)
-        self._count += len(words)
-        return np.arange(self._count - len(words), self._count, dtype=np.uint32)
+        sets: list[bytes] = words.view(f"V{8 * self._words}").ravel().tolist()
+        found = [self._numbers.setdefault(policies, len(self._numbers)) for policies in sets]
+        return narrow(np.array(found, dtype=np.int64))
 
-    def interned(self) -> tuple[Indices, pl.Series]:
-        """The final number of each number given out, and the policy ids of each final number."""
-        all_words = np.concatenate([np.zeros((0, self._words), dtype=np.uint64), *self._blocks])
-        words = pl.DataFrame(all_words, schema=[f"word_{word}" for word in range(self._words)])
-        distinct = words.unique(maintain_order=True)
-        numbered = distinct.with_row_index("number")
-        numbers = words.join(numbered, on=words.columns, how="left", maintain_order="left")["number"]
-        return numbers.cast(pl.UInt32).to_numpy(), self._ids(np.ascontiguousarray(distinct.to_numpy()))
-
-    def _ids(self, words: npt.NDArray[np.uint64]) -> pl.Series:
-        bits = np.unpackbits(words.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+    def policy_ids(self) -> pl.Series:
+        """The ids of each reason, ascending, as lists."""
+        sets = np.frombuffer(b"".join(self._numbers), dtype=np.uint8).reshape(-1, 8 * self._words)
+        bits = np.unpackbits(sets, axis=1, bitorder="little")
         offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1, dtype=np.int64))])
         ids = self._policy_ids[np.nonzero(bits)[1]]
         lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(ids, pa.int64()))
@@ -299,32 +314,26 @@ class _Texts:
 def _scope_outcomes(
     scope: Scope, combination: _Combination, inputs: _Inputs, reasons: _Reasons, texts: _Texts
 ) -> ScopeOutcomes:
-    """The outcomes of a scope, with the numbers of ``reasons`` before they are interned."""
-    cells = [_cells(merge, inputs.profiles, reasons) for merge in combination.merges]
     manual = inputs.positions.of(members.manual_members(inputs.memberships.filter(scope=scope)))
     listed = inputs.positions.pairs(inputs.memberships)
     return ScopeOutcomes(
         profile_of_source=combination.merge_of_source,
-        offsets=np.cumsum([0, *(len(users) for users, _ in cells)]),
-        user_profiles=np.concatenate([np.empty(0, np.uint32), *(users for users, _ in cells)]),
-        reasons=np.concatenate([np.empty(0, np.uint32), *(numbers for _, numbers in cells)]),
+        cells=[_cells(merge, inputs.profiles, reasons) for merge in combination.merges],
         texts=np.array([texts.number(merge.text) for merge in combination.merges], dtype=np.int64),
         admitted=_admitted(combination, inputs.profiles, listed, reasons),
         manual=_allowed_members(manual, combination, inputs.profiles),
     )
 
 
-def _cells(merge: _Merge, profiles: UserProfiles, reasons: _Reasons) -> tuple[Indices, Indices]:
+def _cells(merge: _Merge, profiles: UserProfiles, reasons: _Reasons) -> Cells:
     """The user profiles that the policies subscribe without looking at the member list, and the reason of each."""
-    if merge.legacy:
-        users = profiles.members(merge.allowed)
-        return users, np.repeat(reasons.add(merge.guardrails, [], np.zeros((0, 1), np.uint8)), len(users))
     grants = merge.automatic
     bitmaps = profiles.bitmaps[[rule.instance for rule in grants]]
-    users = profiles.members(merge.allowed & np.bitwise_or.reduce(bitmaps, axis=0))
+    granted = profiles.everybody() if merge.legacy else np.bitwise_or.reduce(bitmaps, axis=0)
+    users = profiles.members(merge.allowed & granted)
     met = profiles.bits(bitmaps, users)
-    first, number = distinct_columns([met], len(users))
-    return users, reasons.add(merge.guardrails, grants, met[:, first])[number]
+    first, kind = distinct_columns([met], len(users))
+    return Cells(narrow(users), reasons.numbers(merge.guardrails, grants, met[:, first])[kind])
 
 
 def _admitted(combination: _Combination, profiles: UserProfiles, listed: Pairs, reasons: _Reasons) -> Admitted:
@@ -334,8 +343,7 @@ def _admitted(combination: _Combination, profiles: UserProfiles, listed: Pairs, 
     parts = [_admitted_on(int(source), combination, profiles, listed, reasons) for source in sources]
     return Admitted(
         Pairs(_concatenated(part.pairs.sources for part in parts), _concatenated(part.pairs.users for part in parts)),
-        np.concatenate([np.empty(0, np.uint32), *(part.reasons for part in parts)]),
-        np.concatenate([np.empty(0, np.bool_), *(part.replaces for part in parts)]),
+        np.concatenate([np.empty(0, np.uint16), *(part.reasons for part in parts)]),
     )
 
 
@@ -356,8 +364,7 @@ def _admitted_on(
     met = np.concatenate([by_membership, by_itself])[:, admitted]
     return Admitted(
         Pairs(np.full(admitted.sum(), source, dtype=np.int64), users[admitted]),
-        reasons.add(merge.guardrails, [*merge.members_only, *merge.automatic], met),
-        np.any(by_itself[:, admitted], axis=0),
+        reasons.numbers(merge.guardrails, [*merge.members_only, *merge.automatic], met),
     )
 
 
@@ -371,8 +378,3 @@ def _allowed_members(manual: pl.DataFrame, combination: _Combination, profiles: 
     row = allowed[combination.merge_of_source[pairs.sources], user_profiles >> 3]
     kept = manual["as_owner"].to_numpy() | (row >> (user_profiles & 7).astype(np.uint8) & 1).astype(np.bool_)
     return Pairs(pairs.sources[kept], pairs.users[kept])
-
-
-def _renumbered(scope: ScopeOutcomes, numbers: Indices) -> ScopeOutcomes:
-    admitted = scope.admitted._replace(reasons=numbers[scope.admitted.reasons])
-    return replace(scope, reasons=numbers[scope.reasons], admitted=admitted)

@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -96,7 +97,7 @@ class SubscriptionPolicy:
         """Whether the policy only restricts."""
         return self.access_type == "GUARDRAIL"
 
-    @property
+    @cached_property
     def merged_text(self) -> str:
         """The condition as it appears in ``merged_policy``: canonical text, TRUE or FALSE."""
         return str(self.condition).upper() if isinstance(self.condition, bool) else text(self.condition)

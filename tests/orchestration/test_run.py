@@ -155,8 +155,8 @@ def test_invalid_and_conflicting_policies_and_unusable_conditions_are_warned_of(
     assert result.failure is None
     assert set(warnings_of(result)) == {
         ("prpr2/policy-metadata", "valid_policies"),
-        ("prpr2/policy-outcomes", "policy_conflicts"),
-        ("prpr2/policy-outcomes", "usable_conditions"),
+        ("access/profiles/data_sources", "policy_conflicts"),
+        ("access/profiles/data_sources", "usable_conditions"),
     }
 
 

@@ -72,7 +72,7 @@ def ours(case: Case) -> set[tuple[str, int, str]]:
         for collection, objects in dumped(case).items():
             dump.write(Path(folder), collection, objects)
         frames = dump.read(Path(folder), dumped(case))
-    rows = evaluate(frames).scan().collect()
+    rows = evaluate(frames).outcomes.scan().collect()
     assert (rows["source"].cast(pl.String) == "POLICY").all()
     who = rows.select(pl.col("global_user_id").cast(pl.String), "data_source_id", pl.col("scope").cast(pl.String))
     return set(who.iter_rows())

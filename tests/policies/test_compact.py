@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from immuta_assets.policies import compact
-from immuta_assets.policies.compact import Outcomes
+from immuta_assets.layouts.contract import nonconformities
+from immuta_assets.policies import compact, profiles
+from immuta_assets.policies.compact import Cells, Outcomes, Pairs
 from immuta_assets.policies.outcomes import evaluate
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.demo import write_demo
@@ -21,7 +22,7 @@ from immuta_assets.tenant.demo import write_demo
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     folder: Path = tmp_path_factory.mktemp("tenant")
     write_demo(folder, at=datetime(2026, 11, 20, 5, tzinfo=UTC))
-    return evaluate(dump.read(folder))
+    return evaluate(dump.read(folder)).outcomes
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +58,19 @@ def test_no_key_is_repeated(outcomes: Outcomes, rows: pl.DataFrame) -> None:
 
 def test_repeated_cells_and_members_are_counted(outcomes: Outcomes) -> None:
     scope = outcomes.scopes["READ"]
-    cells = scope.user_profiles.copy()
-    cells[1] = cells[0]
+    first = next(cells for cells in scope.cells if len(cells.user_profiles) > 1)
+    repeated = Cells(first.user_profiles[[0, 0]], first.reasons[:2])
     sources, users = scope.manual.sources.copy(), scope.manual.users.copy()
     sources[1], users[1] = sources[0], users[0]
-    assert replace(scope, user_profiles=cells).duplicates() == 1
-    assert replace(scope, manual=compact.Pairs(sources, users)).duplicates() == 1
+    assert replace(scope, cells=[*scope.cells, repeated]).duplicates() == 1
+    assert replace(scope, manual=Pairs(sources, users)).duplicates() == 1
+
+
+def test_the_stored_form_follows_its_schemas_and_expands_to_the_same_rows(
+    outcomes: Outcomes, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_CELLS_PER_FRAME", 1_000)
+    frames = profiles.to_frames(outcomes)
+    for name, schema in profiles.FRAMES.items():
+        assert nonconformities(schema, frames[name]) == []
+    assert_frame_equal(pl.concat(profiles.from_frames(frames, outcomes.export_date).frames()), rows)

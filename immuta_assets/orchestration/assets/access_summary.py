@@ -17,19 +17,13 @@ from immuta_assets.access_summary import TABLES
 from immuta_assets.layouts import LAYOUTS, prpr1
 from immuta_assets.layouts.contract import nonconformities, shape_differences
 from immuta_assets.orchestration import checks
-from immuta_assets.orchestration.assets import OWNERS
+from immuta_assets.orchestration.assets import OWNERS, access
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.storage import ExportTable
-from immuta_assets.policies.compact import Outcomes
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.policies.profiles import FRAMES, from_frames
 from immuta_assets.tenant.info import TenantInfo
 
 OUTCOMES = "policy-outcomes"
-OUTCOME_COLLECTIONS = (
-    *("tenant", "users", "groups", "group_members", "data_sources", "columns"),
-    *("data_source_members", "policies", "domains"),
-)
-
 Days = dg.PartitionsDefinition[str]
 Events = Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]
 
@@ -50,16 +44,15 @@ def _table(name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.A
 
 
 def _policy_outcomes(days: Days) -> dg.AssetsDefinition:
-    def compute(**collections: pl.LazyFrame) -> Events:
-        found = evaluate({name: frame.collect() for name, frame in collections.items()})
-        yield checks.conflicts(found)
-        yield checks.conditions(found)
-        rows = found.scan()
-        problems = [*shape_differences(LAYOUTS["prpr2"].tables[OUTCOMES], rows.collect_schema()), *_repeated(found)]
-        yield from _stored("prpr2", OUTCOMES, rows, found.export_date, problems)
+    def compute(tenant: pl.LazyFrame, **frames: pl.LazyFrame) -> Events:
+        outcomes = from_frames(frames, TenantInfo.of(tenant).export_date)
+        rows = outcomes.scan()
+        # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
+        problems = shape_differences(LAYOUTS["prpr2"].tables[OUTCOMES], rows.collect_schema())
+        yield from _stored("prpr2", OUTCOMES, rows, outcomes.export_date, problems)
 
-    reports = [checks.conflicts_spec(days), checks.conditions_spec(days)]
-    return _asset("prpr2", OUTCOMES, _collections(OUTCOME_COLLECTIONS), compute, days, reports)
+    inputs = {name: dg.AssetIn(access.key(name)) for name in FRAMES}
+    return _asset("prpr2", OUTCOMES, inputs | _collections(["tenant"]), compute, days)
 
 
 def _downgrade(name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
@@ -81,7 +74,6 @@ def _asset(
     inputs: Mapping[str, dg.AssetIn],
     compute: Callable[..., Events],
     days: Days,
-    reports: Iterable[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
     key, schema = dg.AssetKey([layout, name]), LAYOUTS[layout].tables[name]
     define = dg.asset(
@@ -93,7 +85,7 @@ def _asset(
         kinds={"polars", "parquet"},
         owners=OWNERS,
         partitions_def=days,
-        check_specs=[checks.conforms_spec(key, days), *reports],
+        check_specs=[checks.conforms_spec(key, days)],
     )
     return define(compute)
 
@@ -107,12 +99,3 @@ def _scanned(layout: str, name: str, frame: pl.LazyFrame, export_date: datetime)
 def _stored(layout: str, name: str, frame: pl.LazyFrame, export_date: datetime, problems: Sequence[str]) -> Events:
     yield from checks.conforming(dg.AssetKey([layout, name]), problems)
     yield dg.Output(ExportTable(frame, LAYOUTS[layout].tables[name], export_date))
-
-
-def _repeated(found: Outcomes) -> list[str]:
-    """Prove the unique key on the compact form; the rows are only expanded while they are written.
-
-    Their types are the schema's, their texts come from Enums, and the file refuses a null in a non-null column.
-    """
-    count = found.duplicates()
-    return [f"the key (user, data source, scope, source) is repeated: {count:,} rows"] if count else []
