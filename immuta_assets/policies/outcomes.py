@@ -289,11 +289,19 @@ class _Reasons:
     def policy_ids(self) -> pl.Series:
         """The ids of each reason, ascending, as lists."""
         sets = np.frombuffer(b"".join(self._numbers), dtype=np.uint8).reshape(-1, 8 * self._words)
+        blocks = [self._ids(sets[start : start + _SETS_PER_BLOCK]) for start in range(0, len(sets), _SETS_PER_BLOCK)]
+        none = pl.Series(dtype=pl.List(pl.Int64))
+        return pl.concat([none, *blocks]).alias("policy_ids")
+
+    def _ids(self, sets: npt.NDArray[np.uint8]) -> pl.Series:
         bits = np.unpackbits(sets, axis=1, bitorder="little")
         offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1, dtype=np.int64))])
         ids = self._policy_ids[np.nonzero(bits)[1]]
-        lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(ids, pa.int64()))
-        return pl.Series("policy_ids", lists)
+        return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(ids, pa.int64())))
+
+
+_SETS_PER_BLOCK = 65_536
+"""Sets are unpacked to a byte per policy, some at a time."""
 
 
 class _Texts:

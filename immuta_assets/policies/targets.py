@@ -65,27 +65,23 @@ def catalog(
     ``owners`` has data_source_id, iam_id, user_id and groups (list of names).
     """
     position = data_sources.select("data_source_id").with_row_index("source")
-    own_columns = columns.join(position, on="data_source_id")
-    domain_sources = domains.select("domain_id", data_source_id="data_source_ids").explode("data_source_id")
+    named = domains.select("domain_id", data_source_id="data_source_ids").explode("data_source_id")
+    naming_it = data_sources.select("domain_id", "data_source_id").drop_nulls()
     return Catalog(
         data_sources=data_sources,
-        tags=_tags(data_sources.with_row_index("source")),
-        column_tags=_tags(own_columns),
-        columns=own_columns.select("source", "name"),
-        domains=pl.concat(
-            [
-                domain_sources.join(position, on="data_source_id").select("source", "domain_id"),
-                data_sources.with_row_index("source").select("source", "domain_id").drop_nulls(),
-            ]
-        ),
+        tags=_tags(data_sources, position),
+        column_tags=_tags(columns, position),
+        columns=columns.select("data_source_id", "name").join(position, on="data_source_id").drop("data_source_id"),
+        domains=pl.concat([named, naming_it]).join(position, on="data_source_id").drop("data_source_id"),
         owners=owners.join(position, on="data_source_id"),
     )
 
 
-def _tags(tagged: pl.DataFrame) -> pl.DataFrame:
-    """Columns source and tag of a frame that has source and tags, each pair once."""
-    names = tagged.select("source", tag=pl.col("tags").list.eval(pl.element().struct.field("name")))
-    return names.explode("tag").drop_nulls("tag").unique().sort("source", "tag")
+def _tags(tagged: pl.DataFrame, position: pl.DataFrame) -> pl.DataFrame:
+    """Columns source and tag of a frame that has data_source_id and tags, each pair once."""
+    applied = tagged.lazy().select("data_source_id", "tags").filter(pl.col("tags").list.len() > 0).explode("tags")
+    pairs = applied.select("data_source_id", tag=pl.col("tags").struct.field("name")).unique()
+    return pairs.join(position.lazy(), on="data_source_id").select("source", "tag").sort("source", "tag").collect()
 
 
 def targets(policies: Iterable[SubscriptionPolicy], catalog: Catalog) -> list[Target]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
+from immuta_assets.layouts import LAYOUTS, parquet
 from immuta_assets.layouts.contract import nonconformities
 from immuta_assets.policies import compact, profiles
 from immuta_assets.policies.compact import Cells, Outcomes, Pairs
@@ -74,3 +78,26 @@ def test_the_stored_form_follows_its_schemas_and_expands_to_the_same_rows(
     for name, schema in profiles.FRAMES.items():
         assert nonconformities(schema, frames[name]) == []
     assert_frame_equal(pl.concat(profiles.from_frames(frames, outcomes.export_date).frames()), rows)
+
+
+def test_the_documented_query_finds_who_reads_a_data_source(outcomes: Outcomes, rows: pl.DataFrame) -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "outcomes.md").read_text("utf-8")
+    query = page.partition("```sql")[2].partition("```")[0].replace("= 12", "= 14")
+    with duckdb.connect() as connection:
+        for name, frame in profiles.to_frames(outcomes).items():
+            connection.register(name, frame.collect())
+        found = sorted(connection.execute(query).fetchall())
+    expected = rows.filter(data_source_id=14, scope="READ", source="POLICY")
+    assert found == sorted(expected.select(pl.col("global_user_id").cast(pl.String), "policy_ids").rows()) != []
+
+
+def test_readers_can_skip_row_groups_by_data_source(
+    outcomes: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_ROW_GROUP_SIZE", 5_000)
+    path = tmp_path / "policy-outcomes.parquet"
+    parquet.write(outcomes.scan(), LAYOUTS["prpr2"].tables["policy-outcomes"], path, export_date=outcomes.export_date)
+    metadata = pq.ParquetFile(path).metadata
+    bounds = [metadata.row_group(group).column(1).statistics for group in range(metadata.num_row_groups)]
+    assert len(bounds) > 3
+    assert all(before.max <= after.min for before, after in pairwise(bounds))
