@@ -3,7 +3,8 @@
 What lives here: sections 1 to 5 of that document in plain loops over the raw objects of a tenant dump
 (docs/tenant_dump.md), with its own parser of the expression language. It shares no code with ``immuta_assets`` and must
 never import it: the property tests are worth as much as the two readings are independent. Change it when the document
-changes, never to make a test pass. Speed does not matter here; being readable beside the document does.
+changes, never to make a test pass. Being readable beside the document matters more than speed: what a tenant says is
+worked out once (``remembered``), but every user is held to every policy on every data source.
 
 Left out on purpose: the one-second limit on a regex (section 2), which needs a clock.
 """
@@ -11,14 +12,39 @@ Left out on purpose: the one-second limit on a regex (section 2), which needs a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from functools import cached_property, wraps
+from typing import Any, Literal, NamedTuple, TypeVar, TypeVarTuple
 
 Object = Mapping[str, Any]
-Tenant = Mapping[str, Sequence[Object]]
 Tree = tuple[Any, ...]
 """An expression: ("and", tree, …), ("or", tree, …), ("not", tree), (function, argument, …), ("TRUE",) or ("FALSE",)."""
+
+
+class Tenant(dict[str, Sequence[Object]]):
+    """Collection name → raw objects, and the facts that were already worked out about them."""
+
+    def __init__(self, collections: Mapping[str, Sequence[Object]]) -> None:
+        super().__init__(collections)
+        self.facts: dict[tuple[object, ...], Any] = {}
+
+
+Ids = TypeVarTuple("Ids")
+Fact = TypeVar("Fact")
+
+
+def remembered(work_out: Callable[[Tenant, *Ids], Fact]) -> Callable[[Tenant, *Ids], Fact]:
+    """Work a fact about a tenant out once; ``ids`` say whom or what it is about."""
+
+    @wraps(work_out)
+    def recall(tenant: Tenant, *ids: *Ids) -> Fact:
+        if (work_out, *ids) not in tenant.facts:
+            tenant.facts[work_out, *ids] = work_out(tenant, *ids)
+        fact: Fact = tenant.facts[work_out, *ids]
+        return fact
+
+    return recall
 
 
 class Row(NamedTuple):
@@ -50,8 +76,9 @@ class Verdict(NamedTuple):
     unusable: set[tuple[int, int]]
 
 
-def judge(tenant: Tenant) -> Verdict:
+def judge(collections: Mapping[str, Sequence[Object]]) -> Verdict:
     """Apply sections 1 to 5 to a tenant: collection name → raw objects."""
+    tenant = Tenant(collections)
     policies = subscription_policies(tenant)
     rows: list[Row] = []
     conflicts: list[Conflict] = []
@@ -94,7 +121,9 @@ class User(NamedTuple):
     groups: set[str]
 
 
-def users(tenant: Tenant) -> Iterator[User]:
+@remembered
+def users(tenant: Tenant) -> list[User]:
+    found = []
     for user in tenant.get("users", []):
         profile = user["profile"]["id"]
         groups = [group for group in tenant.get("groups", []) if profile in members_of(tenant, group["id"])]
@@ -105,9 +134,13 @@ def users(tenant: Tenant) -> Iterator[User]:
         # 4.5 disabled users and system accounts have no outcomes
         has_outcomes = not user.get("disabled") and not user.get("systemGenerated")
         names = {group["name"] for group in groups}
-        yield User(profile, user["globalUserId"], user["iamid"], user["userid"], has_outcomes, attributes, names)
+        found.append(
+            User(profile, user["globalUserId"], user["iamid"], user["userid"], has_outcomes, attributes, names)
+        )
+    return found
 
 
+@remembered
 def members_of(tenant: Tenant, group: int) -> set[int]:
     memberships = tenant.get("group_members", [])
     return {member["profile"]["id"] for member in memberships if member["group"] == group}
@@ -117,12 +150,14 @@ def tags_of(source: Object) -> set[str]:
     return {tag["name"] for tag in source.get("tags") or []}
 
 
-def columns_of(tenant: Tenant, source: Object) -> list[Object]:
-    dictionaries = [line for line in tenant.get("columns", []) if line["dataSource"] == source["id"]]
+@remembered
+def columns_of(tenant: Tenant, source: int) -> list[Object]:
+    dictionaries = [line for line in tenant.get("columns", []) if line["dataSource"] == source]
     return [column for line in dictionaries for column in line.get("metadata") or []]
 
 
-def column_tags_of(tenant: Tenant, source: Object) -> set[str]:
+@remembered
+def column_tags_of(tenant: Tenant, source: int) -> set[str]:
     return {tag["name"] for column in columns_of(tenant, source) for tag in column.get("tags") or []}
 
 
@@ -231,10 +266,10 @@ def condition_holds(condition: Object, tenant: Tenant, source: Object) -> bool: 
             return any(covers(wanted, tag) for tag in tags_of(source))
         case "columnTags":
             wanted = payload(condition, "columnTag", "name")
-            return any(covers(wanted, tag) for tag in column_tags_of(tenant, source))
+            return any(covers(wanted, tag) for tag in column_tags_of(tenant, source["id"]))
         case "columnRegex":
             regex = compiled(condition, "columnRegex")
-            return any(regex.search(column["name"]) for column in columns_of(tenant, source))
+            return any(regex.search(column["name"]) for column in columns_of(tenant, source["id"]))
         case "dataSourceNameRegex":
             return compiled(condition, "dataSourceNameRegex").search(source["name"]) is not None
         case "schema":
@@ -308,7 +343,7 @@ def owners_allowed(policy: Policy, tenant: Tenant, source: Object) -> bool:
     wanted_groups = set(restrictions.get("groups") or [])
     if not wanted_users and not wanted_groups:
         return True
-    owners = owners_of(tenant, source)
+    owners = owners_of(tenant, source["id"])
     owning = [user for user in users(tenant) if user.profile in owners]
     return any((user.iam, user.name) in wanted_users or user.groups & wanted_groups for user in owning)
 
@@ -366,6 +401,7 @@ def structured_condition(condition: Any) -> Tree:
 
 
 def meets(tree: Tree, tenant: Tenant, user: User, source: Object) -> bool:
+    """Whether a user meets a tree that is grounded for a data source."""
     head, *rest = tree
     match head:
         case "and":
@@ -377,11 +413,11 @@ def meets(tree: Tree, tenant: Tenant, user: User, source: Object) -> bool:
         case "TRUE" | "FALSE":
             return bool(head == "TRUE")
         case _:
-            return call_holds(head, [replaced(argument, source) for argument in rest], tenant, user, source)
+            return call_holds(tree, tenant, user, source)
 
 
-def call_holds(function: str, arguments: list[str], tenant: Tenant, user: User, source: Object) -> bool:
-    match function, *arguments:
+def call_holds(call: Tree, tenant: Tenant, user: User, source: Object) -> bool:
+    match call:
         case ["@hasAttribute", name, wanted]:
             return any(matches(value, wanted) for value in user.attributes.get(name, ()))
         case ["@isInGroups", *names]:
@@ -390,17 +426,23 @@ def call_holds(function: str, arguments: list[str], tenant: Tenant, user: User, 
             tags = tags_on(place, tenant, source)
             return any(matches(value, tag) for value in user.attributes.get(name, ()) for tag in tags)
         case _:
-            [place] = arguments
+            [_, place] = call
             return any(tag in user.groups for tag in tags_on(place, tenant, source))
 
 
 def tags_on(place: str, tenant: Tenant, source: Object) -> set[str]:
-    return tags_of(source) if place == "dataSource" else column_tags_of(tenant, source)
+    return tags_of(source) if place == "dataSource" else column_tags_of(tenant, source["id"])
 
 
 def matches(value: str, wanted: str) -> bool:
     """Wildcards stand only in the user's value."""
     return value == wanted or (value.endswith(".*") and covers(value.removesuffix(".*"), wanted))
+
+
+def grounded(tree: Tree, source: Object) -> Tree:
+    """The tree with a data source's own values in place of variables."""
+    head, *rest = tree
+    return head, *(grounded(part, source) if isinstance(part, tuple) else replaced(part, source) for part in rest)
 
 
 def replaced(argument: str, source: Object) -> str:
@@ -531,28 +573,30 @@ def kind(rule: Object, level: str | None) -> Literal["grant", "guardrail", "lega
     return "grant"
 
 
-def entries(tenant: Tenant, source: Object) -> list[Object]:
+@remembered
+def entries(tenant: Tenant, source: int) -> list[Object]:
     """4.4 approved, not pending, not expired"""
     dumped_at = moment(tenant["tenant"][0]["dumpedAt"])
     return [
         entry
         for entry in tenant.get("data_source_members", [])
-        if entry["dataSource"] == source["id"]
+        if entry["dataSource"] == source
         and entry.get("approved") is not False
         and entry["state"] != "pending"
         and (entry.get("expiration") is None or moment(entry["expiration"]) > dumped_at)
     ]
 
 
-def people(tenant: Tenant, entry: Object) -> set[int]:
+def people(tenant: Tenant, listed: Sequence[Object]) -> set[int]:
     """4.4 a group entry stands for its members"""
-    return members_of(tenant, entry["group"]) if entry.get("group") is not None else {entry["profile"]}
+    named = (members_of(tenant, e["group"]) if e.get("group") is not None else {e["profile"]} for e in listed)
+    return set().union(*named)
 
 
-def owners_of(tenant: Tenant, source: Object) -> set[int]:
+@remembered
+def owners_of(tenant: Tenant, source: int) -> set[int]:
     """4.4 whatever the entry's ``policy`` flag and scope"""
-    owning = [entry for entry in entries(tenant, source) if entry["state"] == "owner"]
-    return {profile for entry in owning for profile in people(tenant, entry)}
+    return people(tenant, [entry for entry in entries(tenant, source) if entry["state"] == "owner"])
 
 
 class Gate:
@@ -562,13 +606,21 @@ class Gate:
         self.tenant, self.source, self.scope = tenant, source, scope
         mine = [policy for policy in policies if policy.scope == scope]
         # 2 unusable conditions: true for a guardrail, false for a grant
-        self.guardrails = [p for p in mine if p.kind != "grant" and applies(p, tenant, source, unusable=True)]
-        self.grants = [p for p in mine if p.kind == "grant" and applies(p, tenant, source, unusable=False)]
+        guardrails = [p for p in mine if p.kind != "grant" and applies(p, tenant, source, unusable=True)]
+        grants = [p for p in mine if p.kind == "grant" and applies(p, tenant, source, unusable=False)]
+        self.guardrails = [p._replace(tree=grounded(p.tree, source)) for p in guardrails]
+        self.grants = [p._replace(tree=grounded(p.tree, source)) for p in grants]
         # 2 a legacy guardrail that is here only thanks to an unusable condition is a plain guardrail
         legacy = [p for p in self.guardrails if p.kind == "legacy guardrail"]
         self.legacy = any(applies(p, tenant, source, unusable=False) for p in legacy)
+        listed = entries(tenant, source["id"])
+        self.listed, self.owners = people(tenant, listed), owners_of(tenant, source["id"])
+        # 4.4 manual members of this scope
+        manual = [e for e in listed if not e.get("policy") and (e.get("accessGrant") or "READ") == scope]
+        self.owners_by_hand = people(tenant, [e for e in manual if e["state"] == "owner"])
+        self.others_by_hand = people(tenant, [e for e in manual if e["state"] in ("subscribed", "expert")])
 
-    @property
+    @cached_property
     def conflict(self) -> tuple[int, ...]:
         """4.3"""
         exclusive = [p.id for p in self.grants if p.level in ("anyone", "approval", "individual")]
@@ -580,10 +632,10 @@ class Gate:
             if not user.has_outcomes:
                 continue
             key = (user.global_user_id, self.source["id"], self.scope)
-            is_owner = user.profile in owners_of(self.tenant, self.source)
+            is_owner = user.profile in self.owners
             policy_ids = self.by_policy(user)
             if policy_ids is not None:
-                yield Row(*key, "POLICY", policy_ids, self.merged_policy(), is_owner)
+                yield Row(*key, "POLICY", policy_ids, self.merged_policy, is_owner)
             if self.by_hand(user):
                 yield Row(*key, "MANUAL", None, None, is_owner)
 
@@ -602,20 +654,16 @@ class Gate:
 
     def subscribes(self, grant: Policy, user: User) -> bool:
         """3 automaticSubscription: false asks for a place on the member list, in either scope"""
-        listed = any(user.profile in people(self.tenant, entry) for entry in entries(self.tenant, self.source))
-        return meets(grant.tree, self.tenant, user, self.source) and (grant.automatic or listed)
+        let_in = grant.automatic or user.profile in self.listed
+        return let_in and meets(grant.tree, self.tenant, user, self.source)
 
     def by_hand(self, user: User) -> bool:
-        """4.4 manual members"""
-        for entry in entries(self.tenant, self.source):
-            in_scope = (entry.get("accessGrant") or "READ") == self.scope
-            if in_scope and not entry.get("policy") and user.profile in people(self.tenant, entry):
-                if entry["state"] == "owner":
-                    return True
-                if entry["state"] in ("subscribed", "expert") and self.passes_guardrails(user):
-                    return True
-        return False
+        """4.4: owner entries always count, the others where the user meets the guardrails"""
+        if user.profile in self.owners_by_hand:
+            return True
+        return user.profile in self.others_by_hand and self.passes_guardrails(user)
 
+    @cached_property
     def merged_policy(self) -> str:
         """5"""
         parts = [f"({p.text})" for p in self.guardrails]
