@@ -6,7 +6,7 @@ DEMO := dagster_home/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint lock clean
+.PHONY: help demo ui test lint bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,7 @@ demo ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
 demo: .venv/runtime ## write the demo tenant, materialize the graph for today, publish the files to dagster_home/demo
 	.venv/bin/immuta-assets demo --to $(DEMO)/tenant
 	.venv/bin/immuta-assets export --tenant $(DEMO)/tenant --to $(DEMO)/published --layout prpr1 --layout prpr2
+	.venv/bin/immuta-assets ingest --since 48h
 
 ui: .venv/runtime ## open the Dagster UI on the demo; PORT=3000
 	@echo "Dagster UI: http://127.0.0.1:$(PORT) (stop with Ctrl-C)"
@@ -30,6 +31,9 @@ lint: .venv/dev ## ruff and mypy
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+bench: .venv/dev ## measure time and memory beside peers, half an hour: tables, and benchmarks/results/*.json
+	for script in outcomes export growth dense; do .venv/bin/python -m benchmarks.$$script || exit; done
 
 LOCK := .venv/bin/uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
 	--generate-hashes --no-header --quiet --upgrade

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +32,8 @@ from immuta_assets.settings import Settings, SettingsError, load
 if TYPE_CHECKING:
     import dagster as dg
 
-    from immuta_assets.orchestration.run import Check, ExportResult, PublishedFile
+    from immuta_assets.orchestration.run import Check, ExportResult, PublishedFile, Step
+    from immuta_assets.query_history.connections import Connection
 
 CHECK_FAILED = 1
 BAD_INPUT = 2
@@ -85,7 +87,17 @@ Layouts = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 
+ConnectionName = Annotated[str, typer.Option(metavar="NAME", help="Connection of IMMUTA_ASSETS_CONNECTIONS.")]
+ConnectionNames = Annotated[
+    list[str] | None,
+    typer.Option("--connection", metavar="NAME", help="Connection of IMMUTA_ASSETS_CONNECTIONS, repeatable."),
+]
+Since = Annotated[str, typer.Option(metavar="DURATION", help="How far back, in hours: 6h.")]
+Hour = Annotated[str | None, typer.Option(metavar="HOUR", help="One hour by its start in UTC, such as 2026-11-20T05.")]
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+events = typer.Typer(no_args_is_help=True, help="Look at audit events.")
+app.add_typer(events, name="events")
 
 
 def main() -> None:
@@ -106,8 +118,35 @@ def demo(preset: PresetName = "small", seed: Seed = 0, at: At = None, to: DumpTo
 
         folder = Path(load(**_given(tenant=to)).tenant)
         _tell(f"Writing the demo tenant ({preset}, seed {seed}) to {folder}")
-        _print_counts(write_demo(folder, preset=preset, seed=seed, at=at or datetime.now(UTC)))
+        moment = at or datetime.now(UTC)
+        _print_counts(write_demo(folder, preset=preset, seed=seed, at=moment) | _write_history(folder, seed, moment))
         _print_next(shlex.join([_beside_python("immuta-assets"), "export", "--tenant", str(folder)]))
+
+
+@app.command()
+def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hour = None) -> None:
+    """Load audit events now: read hours of query history, and make the events of them.
+
+    Without --connection every connection of IMMUTA_ASSETS_CONNECTIONS is read. Exits with 2 for a wrong connection or
+    setting, and where a platform cannot be read; hours that were read before stay as they are then.
+    """
+    with _errors_told():
+        settings = load()
+        hours = [_hour_key(hour)] if hour else _hours_since(_duration(since))
+        names = connection or list(_connections(settings))
+        rows = {asset: count for name in names for asset, count in _ingested(settings, name, hours).items()}
+        _print_rows(rows)
+        _print_unknown(settings)
+        shown = f"{hours[-1][:10]}T{hours[-1][11:13]}"
+        _print_next(f"{_beside_python('immuta-assets')} events show --connection {names[0]} --hour {shown}")
+
+
+@events.command()
+def show(*, connection: ConnectionName, hour: Hour) -> None:
+    """Print the audit events of an hour, one JSON object of the Universal Audit Model a line."""
+    with _errors_told():
+        for line in _event_lines(load(), connection, _hour_key(hour or "")):
+            sys.stdout.buffer.write(line)
 
 
 @app.command()
@@ -127,6 +166,83 @@ def export(*, tenant: Tenant = None, to: PublishTo = None, layout: Layouts = Non
             _print_export(result)
 
 
+def _write_history(folder: Path, seed: int, at: datetime) -> dict[str, int]:
+    """Write the demo's query history beside its dump: history.duckdb, and the connections.yaml that names it."""
+    from immuta_assets.query_history import demo, embedded  # noqa: PLC0415
+    from immuta_assets.tenant import dump  # noqa: PLC0415
+
+    statements, accesses = demo.history(dump.read(folder, demo.COLLECTIONS), seed=seed, at=at)
+    embedded.write(folder / "history.duckdb", statements, accesses)
+    (folder / "connections.yaml").write_text(demo.CONNECTIONS, encoding="utf-8")
+    return {"statements of query history": statements.height}
+
+
+def _hour_key(text: str) -> str:
+    """Return the partition key of an hour; the format is 2026-11-20T05."""
+    from immuta_assets.orchestration.partitions import hour_key  # noqa: PLC0415
+
+    try:
+        return hour_key(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC))
+    except ValueError as error:
+        msg = f"--hour is {text!r}; allowed is the start of an hour in UTC such as 2026-11-20T05."
+        raise SettingsError(msg) from error
+
+
+def _duration(text: str) -> int:
+    if not (match := re.fullmatch(r"([1-9]\d{0,3})h", text, re.ASCII)):
+        msg = f"--since is {text!r}; allowed is a number of hours such as 6h."
+        raise SettingsError(msg)
+    return int(match[1])
+
+
+def _hours_since(count: int) -> list[str]:
+    """Return the keys of the last hours that have closed."""
+    from immuta_assets.orchestration.partitions import hour_key  # noqa: PLC0415
+
+    open_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return [hour_key(open_hour - timedelta(hours=ago)) for ago in range(count, 0, -1)]
+
+
+def _connections(settings: Settings) -> dict[str, Connection]:
+    from immuta_assets.query_history import connections  # noqa: PLC0415
+
+    return {each.name: each for each in connections.load(settings.connections, os.environ)}
+
+
+def _connection(settings: Settings, name: str) -> Connection:
+    known = _connections(settings)
+    if name not in known:
+        msg = f"--connection is {name!r}; allowed is one of {', '.join(known)} ({settings.connections})."
+        raise SettingsError(msg)
+    return known[name]
+
+
+def _ingested(settings: Settings, name: str, hours: list[str]) -> dict[str, int]:
+    """Read hours of a connection and return the rows of each asset."""
+    from immuta_assets.orchestration.run import run_ingest  # noqa: PLC0415
+
+    _connection(settings, name)
+    _tell(f"Reading {len(hours):,} hours of {name}, {hours[0]} to {hours[-1]} UTC")
+    with _instance() as instance:
+        result = run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
+    if result.failure:
+        _fail(BAD_INPUT, result.failure.message)
+    return result.rows
+
+
+def _event_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
+    import polars as pl  # noqa: PLC0415
+
+    from immuta_assets.query_history import uam  # noqa: PLC0415
+
+    path = settings.store / "audit" / "query_events" / name / f"{hour}.parquet"
+    platform = _connection(settings, name).platform
+    if not path.exists():
+        msg = f"{path} is missing: run immuta-assets ingest --connection {name} --hour {hour[:10]}T{hour[11:13]} first."
+        raise SettingsError(msg)
+    yield from uam.lines(pl.read_parquet(path), platform)
+
+
 def _print_export(result: ExportResult) -> None:
     _print_files(result)
     _print_warnings(result.checks)
@@ -144,6 +260,9 @@ def _errors_told() -> Iterator[None]:
         yield
     except SettingsError as error:
         _fail(BAD_INPUT, str(error))
+    except BrokenPipeError:
+        # Whoever reads has enough; Python would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _fail(BAD_INPUT, f"{error.filename or 'Input or output'}: {error.strerror or error}.")
     except KeyboardInterrupt:
@@ -164,9 +283,11 @@ def _run(settings: Settings) -> ExportResult:
     from immuta_assets.orchestration.run import run_export  # noqa: PLC0415
 
     with _stored(settings) as stored, _instance() as instance:
-        return run_export(
-            stored, instance=instance, progress=lambda step: _tell(f"{step.number:>3}/{step.total} {step.name}")
-        )
+        return run_export(stored, instance=instance, progress=_tell_step)
+
+
+def _tell_step(step: Step) -> None:
+    _tell(f"{step.number:>3}/{step.total} {step.name}")
 
 
 @contextmanager
@@ -209,6 +330,30 @@ def _print_counts(counts: Mapping[str, int]) -> None:
     table = _table("collection", "lines")
     for collection, lines in counts.items():
         table.add_row(collection, f"{lines:,}")
+    _print(table)
+
+
+def _print_rows(rows: Mapping[str, int]) -> None:
+    table = _table("asset", "rows")
+    for asset, count in rows.items():
+        table.add_row(asset, f"{count:,}")
+    _print(table)
+
+
+def _print_unknown(settings: Settings) -> None:
+    """List the platform users nobody knows, with what to do about each."""
+    import polars as pl  # noqa: PLC0415
+
+    from immuta_assets.orchestration.storage import UNPARTITIONED  # noqa: PLC0415
+
+    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / f"{UNPARTITIONED}.parquet")
+    table = _table("unknown user", "platform", "kind", "statements", "last seen", "remedy", "perhaps")
+    for row in unknown.iter_rows(named=True):
+        perhaps = row["suggestions"][0]["user_id"] if row["suggestions"] else ""
+        seen = f"{row['last_seen']:%Y-%m-%d %H:%M} UTC"
+        table.add_row(
+            row["user_name"], row["platform"], row["kind"], f"{row['statements']:,}", seen, row["remedy"], perhaps
+        )
     _print(table)
 
 

@@ -5,6 +5,7 @@ Every asset, check, job and schedule is listed here; what they are is told in ``
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import dagster as dg
@@ -13,10 +14,14 @@ from immuta_assets import settings as project
 from immuta_assets.orchestration import automation, checks
 from immuta_assets.orchestration.assets.access import access
 from immuta_assets.orchestration.assets.access_summary import tables
+from immuta_assets.orchestration.assets.audit import query_events, unknown
 from immuta_assets.orchestration.assets.published import published
+from immuta_assets.orchestration.assets.query_history import query_history
 from immuta_assets.orchestration.assets.tenant import tenant
 from immuta_assets.orchestration.partitions import export_days
+from immuta_assets.orchestration.partitions import hours as hours_since
 from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.query_history.connections import load
 
 
 def graph(settings: project.Settings) -> dg.Definitions:
@@ -24,12 +29,16 @@ def graph(settings: project.Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # Checks per partition are a preview of Dagster; tests hold what is relied on.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        # So is reading many hours in one run.
+        warnings.simplefilter("ignore", dg.BetaWarning)
         return _graph(settings)
 
 
 def _graph(settings: project.Settings) -> dg.Definitions:
     days = export_days(settings.export_timezone)
     store = ParquetStore(root=str(settings.store))
+    hours = hours_since(settings.start)
+    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
     export = automation.export_job(settings.layouts)
     return dg.Definitions(
         assets=[
@@ -37,9 +46,12 @@ def _graph(settings: project.Settings) -> dg.Definitions:
             access(days),
             *tables(days),
             published(settings, store, days),
+            *(query_history(connection, hours) for connection in connections),
+            *(query_events(connection, store, hours) for connection in connections),
+            *([unknown(connections, store)] if connections else []),
         ],
         asset_checks=[checks.valid_policies(days), *checks.documented_nulls(days), *checks.joins(days)],
-        jobs=[export],
+        jobs=[export, *(automation.ingest_job(connection.name) for connection in connections)],
         schedules=[automation.daily_export(export, settings.export_timezone)],
         resources={"io_manager": store},
         # Processes of their own would cost more than all steps together.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -75,6 +75,16 @@ class Settings(BaseSettings):
         "Folder where the files of the export are published.",
         allowed="the path of a local folder",
         default_factory=lambda: _below_dagster_home("published"),
+    )
+    connections: Annotated[Path, BeforeValidator(_path)] = _setting(
+        "File that names the data platforms whose query history is read; without it none is.",
+        allowed="the path of a local YAML file",
+        default_factory=lambda: _below_dagster_home("tenant") / "connections.yaml",
+    )
+    start: date = _setting(
+        "First day (UTC) whose hours of query history can be read.",
+        allowed="a date such as 2025-01-01",
+        default=date(2025, 1, 1),
     )
     export_timezone: ZoneInfo = _setting(
         "Time zone of the daily export at 05:00.",

@@ -25,6 +25,21 @@ def export_job(layouts: Iterable[str]) -> dg.UnresolvedAssetJobDefinition:
     )
 
 
+def ingest_job_name(connection: str) -> str:
+    """Return the name of the job that reads a connection."""
+    return f"ingest_{connection}"
+
+
+def ingest_job(connection: str) -> dg.UnresolvedAssetJobDefinition:
+    """Return the job that loads audit events of a connection: its history, and the events made of it."""
+    return dg.define_asset_job(
+        ingest_job_name(connection),
+        selection=dg.AssetSelection.key_prefixes(["query_history", connection])
+        | dg.AssetSelection.assets(["audit", "query_events", connection], ["audit", "unknown_users"]),
+        description=f"Load audit events of {connection}: hours of query history, their events, and who is unknown.",
+    )
+
+
 def daily_export(job: dg.UnresolvedAssetJobDefinition, timezone: ZoneInfo) -> dg.ScheduleDefinition:
     """Return the schedule that runs ``job`` at 05:00 of ``timezone``, for the export day that then opens."""
 

@@ -18,9 +18,10 @@ import polars as pl
 from immuta_assets.delivery import publish
 from immuta_assets.layouts.parquet import LayoutError
 from immuta_assets.orchestration.partitions import ExportDayError
+from immuta_assets.query_history.hour import HistoryError
 from immuta_assets.tenant.dump import DumpError
 
-DOMAIN_ERRORS = (DumpError, ExportDayError, LayoutError, publish.PublishError)
+DOMAIN_ERRORS = (DumpError, ExportDayError, HistoryError, LayoutError, publish.PublishError)
 RETRIES = dg.RetryPolicy(max_retries=2, delay=2, jitter=dg.Jitter.PLUS_MINUS)
 """How often and after how many seconds a step whose storage stumbled is tried again."""
 

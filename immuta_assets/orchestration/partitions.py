@@ -1,4 +1,4 @@
-"""Partitions: which export day a moment belongs to.
+"""Partitions: which export day, or which hour of query history, a moment belongs to.
 
 Add a partitions definition here, with the functions that say which of its keys belongs to a moment. What is computed
 for a key belongs to the assets.
@@ -31,6 +31,21 @@ def export_days(timezone: ZoneInfo) -> dg.DailyPartitionsDefinition:
         # Dagster names a window when it closes; a snapshot belongs to the day that has just opened.
         end_offset=1,
     )
+
+
+def hours(start: date) -> dg.HourlyPartitionsDefinition:
+    """Return the hours (UTC) from the start of a day on; the last key is the hour that has closed last."""
+    return dg.HourlyPartitionsDefinition(start_date=f"{start.isoformat()}-00:00", timezone="UTC")
+
+
+def hour_key(hour: datetime) -> str:
+    """Return the key of the hour that opens at a moment."""
+    return f"{hour.astimezone(UTC):%Y-%m-%d-%H:%M}"
+
+
+def opening(key: str) -> datetime:
+    """Return the moment (UTC) at which the hour of a key opens."""
+    return datetime.strptime(key, "%Y-%m-%d-%H:%M").replace(tzinfo=UTC)
 
 
 def day_of(moment: datetime, timezone: ZoneInfo) -> date:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from immuta_assets.definitions import graph
 from immuta_assets.delivery.publish import published_path
 from immuta_assets.layouts import LAYOUTS
 from immuta_assets.orchestration.assets.tenant import dump_folder
-from immuta_assets.orchestration.automation import EXPORT
+from immuta_assets.orchestration.automation import EXPORT, ingest_job_name
 from immuta_assets.orchestration.partitions import ExportDayError, day_of, export_day
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
@@ -90,7 +90,7 @@ def run_export(
         day = _export_day(settings)
     except (dump.DumpError, ExportDayError) as error:
         return ExportResult(None, failure=Failure("input", str(error)))
-    job = _job(settings, progress)
+    job = _job(settings, EXPORT, progress)
     with _interruptible():
         run = job.execute_in_process(
             {"loggers": {"progress": {}}}, instance=instance, partition_key=day, raise_on_error=False
@@ -108,6 +108,48 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
+class Ingested(NamedTuple):
+    """What came of reading a connection: rows per asset, and why it failed where it did."""
+
+    rows: dict[str, int]
+    failure: Failure | None
+
+
+def run_ingest(
+    settings: Settings,
+    connection: str,
+    hours: Sequence[str],
+    *,
+    instance: dg.DagsterInstance,
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Ingested:
+    """Load the audit events of hours of a connection (partition keys, ascending and without gaps) in one run.
+
+    Raises like ``run_export``.
+    """
+    job = _job(settings, ingest_job_name(connection), progress)
+    range_tags = {_RANGE_START: hours[0], _RANGE_END: hours[-1]}
+    with _interruptible():
+        run = job.execute_in_process(
+            {"loggers": {"progress": {}}}, instance=instance, tags=range_tags, raise_on_error=False
+        )
+    return Ingested(_rows(run), _failure(run, []))
+
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+def _rows(run: dg.ExecuteInProcessResult) -> dict[str, int]:
+    stored = [event.step_materialization_data.materialization for event in run.get_asset_materialization_events()]
+    return {one.asset_key.to_user_string(): _row_count(one) for one in stored}
+
+
+def _row_count(materialization: dg.AssetMaterialization) -> int:
+    value = materialization.metadata["dagster/partition_row_count"].value
+    return value if isinstance(value, int) else 0
+
+
 def _export_day(settings: Settings) -> str:
     """Return the export day of the dump, or of the present where dumps of several days are kept."""
     today = day_of(datetime.now(UTC), settings.export_timezone).isoformat()
@@ -115,8 +157,8 @@ def _export_day(settings: Settings) -> str:
     return export_day(TenantInfo.of(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
 
 
-def _job(settings: Settings, progress: Callable[[Step], None]) -> dg.JobDefinition:
-    """Return the export job with ``progress`` as its only logger; Dagster's console stays quiet."""
+def _job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.JobDefinition:
+    """Return a job with ``progress`` as its only logger; Dagster's console stays quiet."""
     done = itertools.count(1)
 
     class Steps(logging.Handler):
@@ -132,7 +174,7 @@ def _job(settings: Settings, progress: Callable[[Step], None]) -> dg.JobDefiniti
         return logger
 
     definitions = dg.Definitions.merge(graph(settings), dg.Definitions(loggers={"progress": steps}))
-    job = definitions.resolve_job_def(EXPORT)
+    job = definitions.resolve_job_def(name)
     return job
 
 

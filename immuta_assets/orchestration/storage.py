@@ -7,7 +7,7 @@ export looks like to ``layouts``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,9 @@ import polars as pl
 
 from immuta_assets.layouts import parquet
 from immuta_assets.orchestration.failures import explained
+
+UNPARTITIONED = "all"
+"""Stands for the partition of an asset that has none."""
 
 
 class ExportTable(NamedTuple):
@@ -40,17 +43,24 @@ class ParquetStore(dg.ConfigurableIOManager):
         """Return the file of an asset's partition."""
         return Path(self.root, *key.path, f"{partition}.parquet")
 
-    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame | ExportTable) -> None:
-        """Write a frame, or a table by the contract of its layout."""
-        path = self.path(context.asset_key, context.partition_key)
-        with explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(obj, ExportTable):
-                parquet.write(obj.frame, obj.schema, path, export_date=obj.export_date)
-            else:
-                _replace(obj.lazy(), path)
-            rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-        context.add_output_metadata({"dagster/partition_row_count": rows, "dagster/uri": path.absolute().as_uri()})
+    def stored(self, key: dg.AssetKey) -> list[Path]:
+        """Return the files of all stored partitions of an asset, in the order of their keys."""
+        return sorted(Path(self.root, *key.path).glob("*.parquet"))
+
+    def newest(self, key: dg.AssetKey) -> pl.LazyFrame:
+        """Scan the newest partition of an asset that is stored, whatever partition is computed."""
+        newest = max(self.stored(key), default=self.path(key, "any"))
+        with explained(newest):
+            _must_exist([newest])
+            return pl.scan_parquet(newest)
+
+    def handle_output(self, context: dg.OutputContext, obj: Frame | ExportTable | Mapping[str, Frame]) -> None:
+        """Write a frame, a table by the contract of its layout, or the frames of several partitions by their keys."""
+        frames = obj if isinstance(obj, Mapping) else {_partition(context): obj}
+        paths = {partition: self.path(context.asset_key, partition) for partition in frames}
+        rows = sum(_write(frame, paths[partition]) for partition, frame in frames.items())
+        place = next(iter(paths.values())) if len(paths) == 1 else Path(self.root, *context.asset_key.path)
+        context.add_output_metadata({"dagster/partition_row_count": rows, "dagster/uri": place.absolute().as_uri()})
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan the file of every partition that the consumer needs."""
@@ -58,6 +68,24 @@ class ParquetStore(dg.ConfigurableIOManager):
         with explained(paths[0]):
             _must_exist(paths)
             return pl.scan_parquet(paths)
+
+
+Frame = pl.DataFrame | pl.LazyFrame
+
+
+def _partition(context: dg.OutputContext) -> str:
+    return context.partition_key if context.has_asset_partitions else UNPARTITIONED
+
+
+def _write(frame: Frame | ExportTable, path: Path) -> int:
+    """Store a frame and return its number of rows."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(frame, ExportTable):
+            parquet.write(frame.frame, frame.schema, path, export_date=frame.export_date)
+        else:
+            _replace(frame.lazy(), path)
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
 
 def _replace(frame: pl.LazyFrame, path: Path) -> None:

@@ -101,6 +101,7 @@ def settings(tmp_path: Path, write_dump: WriteDump) -> Settings:
         tenant=str(write_dump()),
         store=tmp_path / "store",
         destination=tmp_path / "published",
+        connections=tmp_path / "connections.yaml",
         layouts=("prpr1", "prpr2"),
     )
 

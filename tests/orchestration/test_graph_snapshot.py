@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from immuta_assets.definitions import graph
+from immuta_assets.query_history import demo
 from immuta_assets.settings import load
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
@@ -40,6 +41,8 @@ def described_asset(spec: dg.AssetSpec) -> Iterator[str]:
 
 
 def partitions(definition: dg.PartitionsDefinition[str] | None) -> str:
+    if isinstance(definition, dg.HourlyPartitionsDefinition):
+        return f"hourly {definition.timezone} from {definition.start:%Y-%m-%d}"
     if not isinstance(definition, dg.DailyPartitionsDefinition):
         return str(definition)
     opens = f"{definition.hour_offset:02}:{definition.minute_offset:02} {definition.timezone}"
@@ -47,7 +50,10 @@ def partitions(definition: dg.PartitionsDefinition[str] | None) -> str:
 
 
 def test_the_graph_is_the_committed_one(tmp_path: Path) -> None:
-    found = list(described(graph(load(store=tmp_path, export_timezone="America/New_York", layouts="prpr1,prpr2"))))
+    connections = tmp_path / "connections.yaml"
+    connections.write_text(demo.CONNECTIONS, encoding="utf-8")
+    settings = load(store=tmp_path, connections=connections, export_timezone="America/New_York", layouts="prpr1,prpr2")
+    found = list(described(graph(settings)))
     if os.environ.get("UPDATE_GRAPH_SNAPSHOT"):
         SNAPSHOT.write_text("\n".join(found) + "\n", encoding="utf-8")
     assert found == SNAPSHOT.read_text(encoding="utf-8").splitlines()

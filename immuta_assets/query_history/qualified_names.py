@@ -1,0 +1,47 @@
+"""Tables that a Databricks statement names in full, found by parsing its text.
+
+A fallback for statements that the platform has no lineage for. Only names of three parts count: the history does not
+say in which catalog and schema a shorter name was looked up. Columns are not inferred.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+NAME_PATTERN = r"(?:`[^`]+`|\w)\s*\.\s*(?:`[^`]+`|\w+)\s*\.\s*[`\w]"
+"""A text without a match holds no name of three parts, so it need not be parsed."""
+
+_SCHEMA = {"text": pl.String, "database": pl.String, "schema": pl.String, "name": pl.String}
+
+
+def tables(texts: Iterable[str]) -> pl.DataFrame:
+    """Return ``text``, ``database``, ``schema``, ``name``, each table once per text; unparsable texts have none.
+
+    Names are in lower case, as Unity Catalog keeps them.
+    """
+    # What cannot be parsed is no news: it stays without objects.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    rows = [(text, *parts) for text in texts for parts in sorted(set(_names(text)))]
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _names(text: str) -> Iterator[tuple[str, str, str]]:
+    for tree in _trees(text):
+        for table in tree.find_all(exp.Table):
+            parts = table.parts
+            if len(parts) == 3 and all(isinstance(part, exp.Identifier) and part.name for part in parts):  # noqa: PLR2004
+                catalog, schema, name = (part.name.lower() for part in parts)
+                yield catalog, schema, name
+
+
+def _trees(text: str) -> list[exp.Expr]:
+    try:
+        return [tree for tree in sqlglot.parse(text, read="databricks") if tree is not None]
+    except (SqlglotError, RecursionError):
+        return []
