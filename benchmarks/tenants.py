@@ -14,21 +14,10 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
+from immuta_assets.policies.outcomes import COLLECTIONS
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.demo import write_demo
 
-COLLECTIONS = [
-    "tenant",
-    "users",
-    "groups",
-    "group_members",
-    "data_sources",
-    "columns",
-    "data_source_members",
-    "policies",
-    "domains",
-]
-"""The collections that outcomes are evaluated from."""
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
 """The moment of every demo, so that each run works on the same tenant."""
 Tenant = Mapping[str, pl.DataFrame]

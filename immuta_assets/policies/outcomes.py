@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+COLLECTIONS = (
+    *("tenant", "users", "groups", "group_members", "data_sources", "columns"),
+    *("data_source_members", "policies", "domains"),
+)
+"""The collections that outcomes are evaluated from."""
+
 
 class Conflict(NamedTuple):
     """Grants that exclude each other on one data source: no policy subscribes anybody to it in that scope."""
@@ -74,8 +80,7 @@ class Evaluation(NamedTuple):
 def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Evaluation:
     """Evaluate all subscription policies of a tenant.
 
-    ``tenant`` has the collections tenant, users, groups, group_members, data_sources, columns, data_source_members,
-    policies and domains. Disabled data sources, disabled users and system accounts have no outcomes.
+    ``tenant`` has the ``COLLECTIONS``. Disabled data sources, disabled users and system accounts have no outcomes.
     """
     info = TenantInfo.of(tenant["tenant"])
     inputs = _prepared(tenant, info)

@@ -14,11 +14,11 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from agreement import COLLECTIONS, agreed, read_back
+from agreement import agreed, read_back
 from strategies import DUMPED_AT, MOMENTS, JsonObject, RawTenant
 
 from immuta_assets.policies.compact import Outcomes
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.policies.outcomes import COLLECTIONS, evaluate
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.demo import PRESETS, Preset, write_demo
 

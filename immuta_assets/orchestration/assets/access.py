@@ -17,13 +17,9 @@ from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets.tenant import key as collection_key
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.policies.compact import Outcomes
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.policies.outcomes import COLLECTIONS, evaluate
 from immuta_assets.policies.profiles import FRAMES, to_frames
 
-COLLECTIONS = (
-    *("tenant", "users", "groups", "group_members", "data_sources", "columns"),
-    *("data_source_members", "policies", "domains"),
-)
 CELLS = "cells"
 
 
