@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from immuta_assets.files import replacing
 from immuta_assets.layouts import contract
 
 logger = logging.getLogger(__name__)
@@ -60,13 +60,12 @@ def write(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, export_da
     """
     arrow_schema = _physical_schema(frame, schema, path)
     metadata = {"ARROW:schema": _plain_footer(schema), "export_date": export_date.isoformat()}
-    with _replacing(path) as temporary, _explaining_nulls(frame, schema, path):
+    with replacing(path) as file, _explaining_nulls(frame, schema, path):
         frame.sink_parquet(
-            temporary,
+            file,
             compression="zstd",
             row_group_size=_ROW_GROUP_SIZE,
             maintain_order=True,
-            sync_on_close="all",
             metadata=metadata,
             arrow_schema=arrow_schema,
         )
@@ -104,18 +103,6 @@ def _plain_footer(schema: type[dy.Schema]) -> str:
         for name, column in schema.columns().items()
     ]
     return base64.b64encode(pa.schema(fields).serialize().to_pybytes()).decode("ascii")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place on success and is gone otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ export looks like to ``layouts``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
+from immuta_assets.files import replacing
 from immuta_assets.layouts import parquet
 from immuta_assets.orchestration.failures import explained
 
@@ -80,21 +80,12 @@ def _partition(context: dg.OutputContext) -> str:
 def _write(frame: Frame | ExportTable, path: Path) -> int:
     """Store a frame and return its number of rows."""
     with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(frame, ExportTable):
             parquet.write(frame.frame, frame.schema, path, export_date=frame.export_date)
         else:
-            _replace(frame.lazy(), path)
+            with replacing(path) as file:
+                frame.lazy().sink_parquet(file)
         return int(pl.scan_parquet(path).select(pl.len()).collect().item())
-
-
-def _replace(frame: pl.LazyFrame, path: Path) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        frame.sink_parquet(beside, sync_on_close="all")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _must_exist(paths: Sequence[Path]) -> None:

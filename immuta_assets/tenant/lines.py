@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, Protocol
-from uuid import uuid4
 
 import zstandard
+
+from immuta_assets.files import replacing
 
 Suffix = Literal["", ".gz", ".zst"]
 SUFFIXES: tuple[Suffix, ...] = ("", ".gz", ".zst")
@@ -40,7 +41,7 @@ def write(path: Path, lines: Iterable[bytes]) -> int:
     The file appears whole or not at all, and the same lines give the same bytes.
     """
     count = 0
-    with _replacing(path) as raw, _WRITERS.get(path.suffix, nullcontext)(raw) as file:
+    with replacing(path) as raw, _WRITERS.get(path.suffix, nullcontext)(raw) as file:
         for line in lines:
             file.write(line + b"\n")
             count += 1
@@ -84,17 +85,6 @@ def _split(blocks: Iterable[bytes]) -> Iterator[bytes]:
             begun = [line]
     if last := b"".join(begun):
         yield last
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _gzip_writer(file: IO[bytes]) -> gzip.GzipFile:
