@@ -6,7 +6,7 @@ rows exist only while they stream out of ``Outcomes.scan``. How outcomes come ab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -24,7 +24,6 @@ Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 """Numbers from 0 on, as narrow as they allow (``narrow``)."""
 
 _ROWS_PER_FRAME = 1_000_000
-_NO_REASON = -1
 
 NARROW_LIMIT = 2**16
 """Numbers below it fit in two bytes."""
@@ -165,28 +164,34 @@ def _limited(frames: Iterator[pl.DataFrame], n_rows: int | None) -> Iterator[pl.
 
 
 class _Piece(NamedTuple):
-    """Rows of one data source, scope and source. ``text`` and ``reasons`` are -1 for members by hand."""
+    """Rows of one data source, scope and source. ``text`` is None for members by hand."""
 
     source: int
     scope: Scope
-    users: Numbers
-    reasons: Numbers
-    text: int
+    users: Codes
+    reasons: Codes
+    text: int | None
     is_owner: npt.NDArray[np.bool_]
 
 
 class _Expansion:
-    """Turns the compact form into frames of about a million rows."""
+    """Turns the compact form into frames of about a million rows.
+
+    What takes the time is the traffic of memory, so codes stay as narrow as they come, and what all rows of a piece
+    share is looked up by the number of the piece.
+    """
 
     def __init__(self, outcomes: Outcomes) -> None:
         self._outcomes = outcomes
-        self._users = np.argsort(outcomes.profile_of_user, kind="stable").astype(np.int64)
-        self._counts = np.bincount(outcomes.profile_of_user).astype(np.int64)
+        self._users = narrow(np.argsort(outcomes.profile_of_user, kind="stable"))
+        self._counts = np.bincount(outcomes.profile_of_user)
         self._starts = np.cumsum(self._counts) - self._counts
         self._owner = np.zeros(len(outcomes.global_user_ids), dtype=np.bool_)
-        self._user_enum = pl.Enum(outcomes.global_user_ids)
-        self._text_enum = pl.Enum(outcomes.merged_policies)
+        self._global_user_ids = _labels(pl.Enum(outcomes.global_user_ids))
+        self._merged_policies = _labels(pl.Enum(outcomes.merged_policies))
         self._data_source_ids = outcomes.data_source_ids.to_numpy()
+        self._policy_ids = outcomes.policy_ids.extend_constant(None, 1).rechunk()
+        self._no_reason = narrow(np.array([len(outcomes.policy_ids)]))
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All rows."""
@@ -207,71 +212,72 @@ class _Expansion:
         self._owner[owners] = True
         for name, scope in self._outcomes.scopes.items():
             users, reasons = self._by_policy(scope, source)
-            text = int(scope.texts[scope.profile_of_source[source]])
             if len(users):
+                text = int(scope.texts[scope.profile_of_source[source]])
                 yield _Piece(source, name, users, reasons, text, self._owner[users])
-            manual = scope.manual.users[scope.manual.on(source)]
+            manual = narrow(scope.manual.users[scope.manual.on(source)])
             if len(manual):
-                none = np.full(len(manual), _NO_REASON, dtype=np.int64)
-                yield _Piece(source, name, manual, none, _NO_REASON, self._owner[manual])
+                yield _Piece(source, name, manual, self._no_reason.repeat(len(manual)), None, self._owner[manual])
         self._owner[owners] = False
 
-    def _by_policy(self, scope: ScopeOutcomes, source: int) -> tuple[Numbers, Numbers]:
+    def _by_policy(self, scope: ScopeOutcomes, source: int) -> tuple[Codes, Codes]:
         """Users and reasons on one data source: its profile's cells, but for users who are admitted as members."""
         users, reasons = self._expanded(scope.on(source))
         own = scope.admitted.pairs.on(source)
         if own.start == own.stop:
             return users, reasons
-        admitted = scope.admitted.pairs.users[own]
+        admitted = narrow(scope.admitted.pairs.users[own])
         others = ~np.isin(users, admitted)
         return (
             np.concatenate([users[others], admitted]),
             np.concatenate([reasons[others], scope.admitted.reasons[own]]),
         )
 
-    def _expanded(self, cells: Cells) -> tuple[Numbers, Numbers]:
+    def _expanded(self, cells: Cells) -> tuple[Codes, Codes]:
         """Every user of every profile, with the profile's reason."""
-        counts = self._counts[cells.user_profiles]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        users = self._users[np.repeat(self._starts[cells.user_profiles], counts) + within]
-        return users, np.repeat(cells.reasons, counts).astype(np.int64)
+        counts, starts = self._counts[cells.user_profiles], self._starts[cells.user_profiles]
+        ends = counts.cumsum()
+        shifts = starts - ends + counts
+        users = self._users[np.repeat(shifts, counts) + np.arange(counts.sum())]
+        return users, cells.reasons.repeat(counts)
 
     def frame(self, pieces: list[_Piece]) -> pl.DataFrame:
         """The rows of some pieces as a frame in the layout of ``policy-outcomes``."""
-        lengths = [len(piece.users) for piece in pieces]
-        codes = pl.DataFrame(
-            {
-                "user": _joined([piece.users for piece in pieces]),
-                "data_source_id": np.repeat(self._data_source_ids[[piece.source for piece in pieces]], lengths),
-                "reason": _joined([piece.reasons for piece in pieces]),
-                "text": np.repeat([piece.text for piece in pieces], lengths),
-                "scope": np.repeat([SCOPES.index(piece.scope) for piece in pieces], lengths),
-                "is_owner": _joined([piece.is_owner for piece in pieces]).astype(np.bool_),
-            },
-            schema_overrides={"data_source_id": pl.Int64},
-        )
-        known = codes.with_columns(pl.col("reason", "text").replace(_NO_REASON, None))
-        return codes.select(
-            _labels("global_user_id", known["user"], self._user_enum),
+        rows_of_piece = [len(piece.users) for piece in pieces]
+        shared = self._shared(pieces)[np.repeat(np.arange(len(pieces), dtype=np.uint32), rows_of_piece)]
+        return shared.select(
+            self._global_user_ids(_joined([piece.users for piece in pieces])).alias("global_user_id"),
             "data_source_id",
             pl.lit(None, dtype=pl.String).alias("column_id"),
-            self._outcomes.policy_ids.gather(known["reason"].cast(pl.UInt32)).alias("policy_ids"),
-            _labels("merged_policy", known["text"], self._text_enum),
-            _labels("scope", known["scope"], _SCOPE_ENUM),
-            "is_owner",
-            _labels("source", known["text"].is_null().cast(pl.UInt8), _SOURCE_ENUM),
+            self._policy_ids.gather(pl.Series(_joined([piece.reasons for piece in pieces]))).alias("policy_ids"),
+            "merged_policy",
+            "scope",
+            pl.Series(_joined([piece.is_owner for piece in pieces])).cast(pl.Boolean).alias("is_owner"),
+            "source",
             pl.lit(self._outcomes.export_date, dtype=pl.Datetime("us")).alias("export_date"),
         )
 
+    def _shared(self, pieces: list[_Piece]) -> pl.DataFrame:
+        """What all rows of a piece have in common, a row per piece."""
+        return pl.DataFrame(
+            {
+                "data_source_id": pl.Series(self._data_source_ids[[piece.source for piece in pieces]], dtype=pl.Int64),
+                "merged_policy": self._merged_policies([piece.text for piece in pieces]),
+                "scope": _SCOPES([SCOPES.index(piece.scope) for piece in pieces]),
+                "source": _SOURCES([piece.text is None for piece in pieces]),
+            }
+        )
 
-_SCOPE_ENUM = pl.Enum(SCOPES)
-_SOURCE_ENUM = pl.Enum(["POLICY", "MANUAL"])
+
+def _labels(enum: pl.Enum) -> Callable[[Sequence[int | None] | npt.NDArray[np.generic]], pl.Series]:
+    """Turn numbers into the categories that they number; Polars has no cast for that."""
+    physical = pl.Series(dtype=enum).to_physical().dtype
+    return lambda codes: pl.Series(codes, dtype=physical).cat.to(enum)
+
+
+_SCOPES = _labels(pl.Enum(SCOPES))
+_SOURCES = _labels(pl.Enum(["POLICY", "MANUAL"]))
 
 
 def _joined(arrays: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
-    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int64)
-
-
-def _labels(name: str, codes: pl.Series, enum: pl.Enum) -> pl.Series:
-    """The categories that the codes number; there is no cast from numbers to an Enum."""
-    return codes.cast(pl.UInt32).cat.to(enum).alias(name)
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint16)
