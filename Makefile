@@ -6,10 +6,10 @@ DEMO := dagster_home/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint bench lock clean
+.PHONY: help demo ui test lint bench reliability lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 # Tests have instances of their own; only these two know the demo's.
 demo ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
@@ -37,6 +37,9 @@ bench: .venv/dev ## measure time and memory beside peers, half an hour: tables, 
 
 LOCK := .venv/bin/uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
 	--generate-hashes --no-header --quiet --upgrade
+
+reliability: .venv/dev ## lose, delay and kill at full length, half an hour; docs/reliability.md has the results
+	RELIABILITY=full .venv/bin/python -m pytest tests/reliability --no-cov -s
 
 lock: ## resolve both lock files anew from pyproject.toml
 	test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install uv; }

@@ -19,26 +19,21 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
 
+from immuta_assets import console
+from immuta_assets.layouts_cli import layouts
 from immuta_assets.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from immuta_assets.orchestration.run import Check, ExportResult, PublishedFile, Step
+    from immuta_assets.orchestration.run import Check, ExportResult, Ingested, PublishedFile, Step
     from immuta_assets.query_history.connections import Connection
 
-CHECK_FAILED = 1
-BAD_INPUT = 2
-INTERRUPTED = 130
-WIDTH_OF_PIPES = 200
 WHO_HAS_ACCESS_THROUGH_A_POLICY = (
     "SELECT policy_name, count(DISTINCT user_id) AS users, list(DISTINCT user_id ORDER BY user_id) AS who "
     "FROM (SELECT global_user_id, unnest(policy_ids) AS policy_id FROM outcomes) "
@@ -93,11 +88,13 @@ ConnectionNames = Annotated[
     typer.Option("--connection", metavar="NAME", help="Connection of IMMUTA_ASSETS_CONNECTIONS, repeatable."),
 ]
 Since = Annotated[str, typer.Option(metavar="DURATION", help="How far back, in hours: 6h.")]
+Due = Annotated[bool, typer.Option("--due", help="Instead, the hours that the re-read plan asks for now.")]
 Hour = Annotated[str | None, typer.Option(metavar="HOUR", help="One hour by its start in UTC, such as 2026-11-20T05.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 events = typer.Typer(no_args_is_help=True, help="Look at audit events.")
 app.add_typer(events, name="events")
+app.add_typer(layouts, name="layouts")
 
 
 def main() -> None:
@@ -113,30 +110,31 @@ def immuta_assets(*, _version: Version = False) -> None:
 @app.command()
 def demo(preset: PresetName = "small", seed: Seed = 0, at: At = None, to: DumpTo = None) -> None:
     """Write the dump of a generated tenant."""
-    with _errors_told():
+    with console.errors_told():
         from immuta_assets.tenant.demo import write_demo  # noqa: PLC0415
 
         folder = Path(load(**_given(tenant=to)).tenant)
-        _tell(f"Writing the demo tenant ({preset}, seed {seed}) to {folder}")
+        console.tell(f"Writing the demo tenant ({preset}, seed {seed}) to {folder}")
         moment = at or datetime.now(UTC)
         _print_counts(write_demo(folder, preset=preset, seed=seed, at=moment) | _write_history(folder, seed, moment))
         _print_next(shlex.join([_beside_python("immuta-assets"), "export", "--tenant", str(folder)]))
 
 
 @app.command()
-def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hour = None) -> None:
+def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hour = None, due: Due = False) -> None:
     """Load audit events now: read hours of query history, and make the events of them.
 
     Without --connection every connection of IMMUTA_ASSETS_CONNECTIONS is read. Exits with 2 for a wrong connection or
     setting, and where a platform cannot be read; hours that were read before stay as they are then.
     """
-    with _errors_told():
+    with console.errors_told():
         settings = load()
         hours = [_hour_key(hour)] if hour else _hours_since(_duration(since))
         names = connection or list(_connections(settings))
-        rows = {asset: count for name in names for asset, count in _ingested(settings, name, hours).items()}
-        _print_rows(rows)
+        results = [_ingested(settings, name, [] if due else hours) for name in names]
+        _print_rows({asset: count for result in results for asset, count in result.rows.items()})
         _print_unknown(settings)
+        _print_warnings(results[-1].checks)
         shown = f"{hours[-1][:10]}T{hours[-1][11:13]}"
         _print_next(f"{_beside_python('immuta-assets')} events show --connection {names[0]} --hour {shown}")
 
@@ -144,7 +142,7 @@ def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hou
 @events.command()
 def show(*, connection: ConnectionName, hour: Hour) -> None:
     """Print the audit events of an hour, one JSON object of the Universal Audit Model a line."""
-    with _errors_told():
+    with console.errors_told():
         for line in _event_lines(load(), connection, _hour_key(hour or "")):
             sys.stdout.buffer.write(line)
 
@@ -155,11 +153,13 @@ def export(*, tenant: Tenant = None, to: PublishTo = None, layout: Layouts = Non
 
     Exits with 1 when a blocking check failed and with 2 for bad input or a wrong setting; in both nothing is published.
     """
-    with _errors_told():
+    with console.errors_told():
         settings = load(**_given(tenant=tenant, destination=to, layouts=",".join(layout) if layout else None))
         result = _run(settings)
         if result.failure:
-            _fail(CHECK_FAILED if result.failure.kind == "check" else BAD_INPUT, result.failure.message)
+            console.fail(
+                console.CHECK_FAILED if result.failure.kind == "check" else console.BAD_INPUT, result.failure.message
+            )
         if as_json:
             typer.echo(json.dumps(_raw(result), indent=2, ensure_ascii=False))
         else:
@@ -217,17 +217,21 @@ def _connection(settings: Settings, name: str) -> Connection:
     return known[name]
 
 
-def _ingested(settings: Settings, name: str, hours: list[str]) -> dict[str, int]:
-    """Read hours of a connection and return the rows of each asset."""
-    from immuta_assets.orchestration.run import run_ingest  # noqa: PLC0415
+def _ingested(settings: Settings, name: str, hours: list[str]) -> Ingested:
+    """Read hours of a connection; none stand for those that are due."""
+    from immuta_assets.orchestration.run import run_due, run_ingest  # noqa: PLC0415
 
     _connection(settings, name)
-    _tell(f"Reading {len(hours):,} hours of {name}, {hours[0]} to {hours[-1]} UTC")
     with _instance() as instance:
-        result = run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
+        if hours:
+            console.tell(f"Reading {len(hours):,} hours of {name}, {hours[0]} to {hours[-1]} UTC")
+            result = run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
+        else:
+            console.tell(f"Reading the hours of {name} that are due")
+            result = run_due(settings, name, moment=datetime.now(UTC), instance=instance, progress=_tell_step)
     if result.failure:
-        _fail(BAD_INPUT, result.failure.message)
-    return result.rows
+        console.fail(console.BAD_INPUT, result.failure.message)
+    return result
 
 
 def _event_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
@@ -253,32 +257,6 @@ def _given(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    """Turn what an operator can put right into one line on standard error and an exit code."""
-    try:
-        yield
-    except SettingsError as error:
-        _fail(BAD_INPUT, str(error))
-    except BrokenPipeError:
-        # Whoever reads has enough; Python would complain again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _fail(BAD_INPUT, f"{error.filename or 'Input or output'}: {error.strerror or error}.")
-    except KeyboardInterrupt:
-        _fail(INTERRUPTED, "Interrupted.")
-
-
-def _fail(code: int, message: str) -> NoReturn:
-    for line in message.splitlines():
-        _tell(f"Error: {line}", style="red")
-    raise typer.Exit(code)
-
-
-def _tell(line: str, style: str = "") -> None:
-    Console(stderr=True).print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
 def _run(settings: Settings) -> ExportResult:
     from immuta_assets.orchestration.run import run_export  # noqa: PLC0415
 
@@ -287,7 +265,7 @@ def _run(settings: Settings) -> ExportResult:
 
 
 def _tell_step(step: Step) -> None:
-    _tell(f"{step.number:>3}/{step.total} {step.name}")
+    console.tell(f"{step.number:>3}/{step.total} {step.name}")
 
 
 @contextmanager
@@ -312,32 +290,18 @@ def _instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def _print(output: Table | str) -> None:
-    terminal = Console()
-    console = terminal if terminal.is_terminal else Console(width=WIDTH_OF_PIPES)
-    console.print(output, markup=False, highlight=False, soft_wrap=isinstance(output, str))
-
-
-def _table(text: str, *numbers: str, title: str | None = None) -> Table:
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column(text, no_wrap=True)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def _print_counts(counts: Mapping[str, int]) -> None:
-    table = _table("collection", "lines")
+    table = console.table("collection", numbers=("lines",))
     for collection, lines in counts.items():
         table.add_row(collection, f"{lines:,}")
-    _print(table)
+    console.show(table)
 
 
 def _print_rows(rows: Mapping[str, int]) -> None:
-    table = _table("asset", "rows")
+    table = console.table("asset", numbers=("rows",))
     for asset, count in rows.items():
         table.add_row(asset, f"{count:,}")
-    _print(table)
+    console.show(table)
 
 
 def _print_unknown(settings: Settings) -> None:
@@ -347,19 +311,21 @@ def _print_unknown(settings: Settings) -> None:
     from immuta_assets.orchestration.storage import UNPARTITIONED  # noqa: PLC0415
 
     unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / f"{UNPARTITIONED}.parquet")
-    table = _table("unknown user", "platform", "kind", "statements", "last seen", "remedy", "perhaps")
+    table = console.table("unknown user", numbers=("platform", "kind", "statements", "last seen", "remedy", "perhaps"))
     for row in unknown.iter_rows(named=True):
         perhaps = row["suggestions"][0]["user_id"] if row["suggestions"] else ""
         seen = f"{row['last_seen']:%Y-%m-%d %H:%M} UTC"
         table.add_row(
             row["user_name"], row["platform"], row["kind"], f"{row['statements']:,}", seen, row["remedy"], perhaps
         )
-    _print(table)
+    console.show(table)
 
 
 def _print_files(result: ExportResult) -> None:
     for layout, files in groupby(result.files, key=lambda file: file.layout):
-        table = _table("file", "rows", "columns", "size", "export_date", "checks\npassed", title=layout)
+        table = console.table(
+            "file", numbers=("rows", "columns", "size", "export_date", "checks\npassed"), title=layout
+        )
         for file in files:
             table.add_row(
                 file.name,
@@ -369,7 +335,7 @@ def _print_files(result: ExportResult) -> None:
                 f"{file.export_date:%Y-%m-%d %H:%M} UTC",
                 _passed(file, result.checks),
             )
-        _print(table)
+        console.show(table)
 
 
 def _passed(file: PublishedFile, checks: list[Check]) -> str:
@@ -379,12 +345,12 @@ def _passed(file: PublishedFile, checks: list[Check]) -> str:
 
 
 def _print_warnings(checks: list[Check]) -> None:
-    warnings = [f"  {check.asset} {check.name}: {check.description}" for check in checks if check.status == "warned"]
-    _print("\n".join([f"{len(warnings):,} warning{'' if len(warnings) == 1 else 's'}", *warnings]))
+    warnings = [f"  {check.asset} {check.name}: {check.description}" for check in checks if check.status != "passed"]
+    console.show("\n".join([f"{len(warnings):,} warning{'' if len(warnings) == 1 else 's'}", *warnings]))
 
 
 def _print_next(*commands: str) -> None:
-    _print("\n".join(["Next:", *(f"  {command}" for command in commands)]))
+    console.show("\n".join(["Next:", *(f"  {command}" for command in commands)]))
 
 
 def _beside_python(command: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from datetime import date
 
 import dagster as dg
 
@@ -14,14 +15,14 @@ from immuta_assets import settings as project
 from immuta_assets.orchestration import automation, checks
 from immuta_assets.orchestration.assets.access import access
 from immuta_assets.orchestration.assets.access_summary import tables
-from immuta_assets.orchestration.assets.audit import query_events, unknown
+from immuta_assets.orchestration.assets.audit import query_events, shown, unknown
 from immuta_assets.orchestration.assets.published import published
-from immuta_assets.orchestration.assets.query_history import query_history
+from immuta_assets.orchestration.assets.query_history import planned, query_history
 from immuta_assets.orchestration.assets.tenant import tenant
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.partitions import hours as hours_since
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.query_history.connections import load
+from immuta_assets.query_history.connections import Connection, load
 
 
 def graph(settings: project.Settings) -> dg.Definitions:
@@ -37,25 +38,40 @@ def graph(settings: project.Settings) -> dg.Definitions:
 def _graph(settings: project.Settings) -> dg.Definitions:
     days = export_days(settings.export_timezone)
     store = ParquetStore(root=str(settings.store))
-    hours = hours_since(settings.start)
-    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
     export = automation.export_job(settings.layouts)
-    return dg.Definitions(
-        assets=[
-            tenant(settings, days),
-            access(days),
-            *tables(days),
-            published(settings, store, days),
-            *(query_history(connection, hours) for connection in connections),
-            *(query_events(connection, store, hours) for connection in connections),
-            *([unknown(connections, store)] if connections else []),
-        ],
+    definitions = dg.Definitions(
+        assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
         asset_checks=[checks.valid_policies(days), *checks.documented_nulls(days), *checks.joins(days)],
-        jobs=[export, *(automation.ingest_job(connection.name) for connection in connections)],
+        jobs=[export],
         schedules=[automation.daily_export(export, settings.export_timezone)],
         resources={"io_manager": store},
         # Processes of their own would cost more than all steps together.
         executor=dg.in_process_executor,
+    )
+    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
+    if not connections:
+        return definitions
+    audited = dg.Definitions(
+        assets=[unknown(connections, store), shown(connections, store)], jobs=[automation.load_job(connections)]
+    )
+    return dg.Definitions.merge(definitions, audited, *(_of(each, store, settings.start) for each in connections))
+
+
+def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definitions:
+    """Return what there is once per connection."""
+    hours = hours_since(start)
+    plan, ingest, rename = (
+        job(connection) for job in (automation.plan_job, automation.ingest_job, automation.rename_job)
+    )
+    return dg.Definitions(
+        assets=[
+            planned(connection, store, start),
+            query_history(connection, store, hours),
+            query_events(connection, store, hours),
+        ],
+        jobs=[plan, ingest, rename],
+        schedules=[automation.hourly_plan(connection, plan)],
+        sensors=[automation.due_hours(connection, store, [ingest, rename])],
     )
 
 

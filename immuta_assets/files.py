@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+_UNFINISHED = ".unfinished"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
@@ -22,7 +24,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Polars must get the open file, not its name: a sink that fails may go on, and make the file anew, after its error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}{_UNFINISHED}")
     try:
         with temporary.open("xb") as file:
             yield file
@@ -31,3 +33,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what ``replacing`` had begun in a folder when its process was killed; nobody else may write there."""
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        path.unlink()

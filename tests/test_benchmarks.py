@@ -22,9 +22,9 @@ SCHEMA = {"user": pl.UInt32(), "data_source_id": pl.Int64(), "scope": pl.String(
 COST = {"seconds", "cpu_seconds", "megabytes"}
 
 
-def result(script: str, folder: Path) -> dict[str, Any]:
+def result(script: str, folder: Path, *further: str) -> dict[str, Any]:
     """What a script writes for the smallest tenant, measured once."""
-    options = ["--preset", "small", "--runs", "1", "--results", str(folder)]
+    options = ["--preset", "small", "--runs", "1", "--results", str(folder), *further]
     subprocess.run([sys.executable, "-m", f"benchmarks.{script}", *options], cwd=ROOT, check=True, capture_output=True)
     found = json.loads((folder / f"{script}.json").read_text("utf-8"))
     assert found["benchmark"] == script
@@ -63,6 +63,15 @@ def test_the_dense_benchmark_has_more_policies_on_each_data_source(tmp_path: Pat
     found = result("dense", tmp_path)
     assert found["policies_per_data_source"] > 25
     assert [cost.keys() for cost in found["write"]] == [COST]
+
+
+def test_the_query_events_benchmark_compares_equal_events(tmp_path: Path) -> None:
+    found = result("query_events", tmp_path, "--statements", "500", "--busy", "2000")
+    assert found["row_by_row_agrees"]
+    assert found["events"] > 2 * 500
+    assert found["busy"]["events"] > 2 * 2_000
+    for costs in (found["busy"]["costs"], *(found[way] for way in ("made", "sink", "lines", "row_by_row"))):
+        assert [cost.keys() for cost in costs] == [COST]
 
 
 def rows(path: Path, *found: tuple[int, int, str, list[int] | None]) -> Path:

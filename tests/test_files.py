@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from immuta_assets.files import replacing
+from immuta_assets.files import remove_unfinished, replacing
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
@@ -34,3 +34,11 @@ def test_a_sink_that_goes_on_after_its_error_leaves_nothing(tmp_path: Path) -> N
             failing.sink_parquet(file)
     time.sleep(0.1)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"kept")
+    killed = replacing(tmp_path / "file")
+    killed.__enter__().write(b"half")
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

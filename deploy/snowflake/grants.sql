@@ -27,6 +27,8 @@ GRANT USAGE ON WAREHOUSE IMMUTA_ASSETS_HISTORY TO ROLE IMMUTA_ASSETS_HISTORY;
 
 -- A user that is no person: it enters with a key pair (or OAuth) and has no password. The public key is the text
 -- between the lines of its PEM file; the private one goes into an environment variable that connections.yaml names.
+-- Use it for nothing else: what it runs under its query tag, immuta-assets, is left out of the audit. What anybody else
+-- runs under that tag is not.
 CREATE USER IF NOT EXISTS IMMUTA_ASSETS_HISTORY
     TYPE = SERVICE
     DEFAULT_ROLE = IMMUTA_ASSETS_HISTORY

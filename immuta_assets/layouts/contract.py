@@ -6,8 +6,10 @@ here what can be asked of any table of any layout. How a table is stored belongs
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 import dataframely as dy
 import polars as pl
@@ -23,6 +25,53 @@ _ABSTRACT_TYPES: dict[pl.DataType, str] = {
     pl.List(pl.String()): "list<string>",
     pl.List(pl.Int64()): "list<bigint>",
 }
+
+
+class ColumnContract(NamedTuple):
+    """What is promised about one column; ``values`` is the closed set it takes its values from, empty where it is open.
+
+    ``guide_nullable`` is what the published schema guide says, which cannot always be followed.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+    guide_nullable: bool
+    values: tuple[str, ...]
+    description: str
+
+
+class MeaningChange(NamedTuple):
+    """A change of meaning that no schema shows, of a column or (without one) of a table's rows.
+
+    ``before`` and ``now`` are sentences; ``remedy`` says what a consumer of the version before has to do.
+    """
+
+    table: str
+    column: str | None
+    before: str
+    now: str
+    remedy: str
+
+
+def columns(schema: type[dy.Schema]) -> list[ColumnContract]:
+    """Return what is promised about each column, in order."""
+    return [
+        ColumnContract(
+            name,
+            abstract_type(column),
+            column.nullable,
+            guide_nullable(column),
+            tuple(column.categories) if isinstance(column, dy.Enum) else (),
+            column.description or "",
+        )
+        for name, column in schema.columns().items()
+    ]
+
+
+def description(schema: type[dy.Schema]) -> str:
+    """Return what a row of the table is."""
+    return inspect.getdoc(schema) or ""
 
 
 def abstract_type(column: dy.Column) -> str:

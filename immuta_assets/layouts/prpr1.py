@@ -30,9 +30,10 @@ class TagMetadata(dy.Schema):
 class PolicyOutcomes(dy.Schema):
     """A way by which a user has read access to a data source: by policy or by hand.
 
-    Unique by user, data source and source, which is not declared for the same reason as in prpr2.
+    Unique by user, data source and source.
     """
 
+    # No key is declared, for the same reason as in prpr2.
     global_user_id = prpr2.PolicyOutcomes.global_user_id
     data_source_id = prpr2.PolicyOutcomes.data_source_id
     policy_ids = prpr2.PolicyOutcomes.policy_ids

@@ -2,13 +2,15 @@
 
 The classes are the only place that knows a column's name, order, type, nullability and meaning; files, checks and the
 Columns tab of every asset are made from them. They follow the page "Latest access summary export schema reference guide
-(prpr2)". Text whose set of values the guide closes is an Enum. Change a class only when a new guide is published under
-the same version; a new version is a new module.
+(prpr2)". Text whose set of values the guide closes is an Enum. Readers rely on a published version as it is: a change,
+however small, is a new version, and a new version is a new module.
 """
 
 from __future__ import annotations
 
 import dataframely as dy
+
+from immuta_assets.layouts.contract import MeaningChange
 
 _GUIDE_SAYS_NON_NULL = {"guide_nullable": False}
 """Marks a column that has to be null at times although the guide says otherwise (docs/policy_semantics.md)."""
@@ -215,3 +217,29 @@ TABLES: dict[str, type[dy.Schema]] = {
     "data-product-assets": DataProductAssets,
 }
 """The twelve schemas by export name."""
+
+MEANING_CHANGES: tuple[MeaningChange, ...] = (
+    MeaningChange(
+        "tag-metadata",
+        "data_source_id",
+        before="The data source the tag is on, or whose column it is on.",
+        now="target_id stands in its place: the id, as text, of the data source or of the column itself.",
+        remedy="Where target_type is DATA_SOURCE, cast target_id to bigint and use it as data_source_id; where it is "
+        "COLUMN, join target_id with column-metadata.column_id to get the data_source_id.",
+    ),
+    MeaningChange(
+        "tag-metadata",
+        "target_type",
+        before="The level at which the tag is applied.",
+        now="The level at which the tag is applied, and so what target_id identifies.",
+        remedy="Filter by target_type before target_id is joined with anything.",
+    ),
+    MeaningChange(
+        "policy-outcomes",
+        None,
+        before="A row is a way by which a user may read a data source.",
+        now="A row is a way by which a user may read or write a data source, as scope says.",
+        remedy="Add scope = 'READ' to every query that counts rows, joins them or takes one for read access.",
+    ),
+)
+"""What changed in meaning up to this version; a newer one repeats these and adds its own."""

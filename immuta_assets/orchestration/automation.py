@@ -1,21 +1,46 @@
 """Automation: what runs together, and when.
 
-Add jobs and schedules here. What a run then does belongs to the assets.
+Add jobs, schedules and sensors here. What a run then does belongs to the assets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import polars as pl
 
-from immuta_assets.orchestration.partitions import OPENS_AT, day_of
+from immuta_assets.orchestration.assets import query_history as history
+from immuta_assets.orchestration.assets.audit import RESULTS, STATUS, UNKNOWN_USERS
+from immuta_assets.orchestration.moments import MOMENT
+from immuta_assets.orchestration.partitions import OPENS_AT, day_of, hour_key
+from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.query_history import plan
+from immuta_assets.query_history.connections import Connection
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 EXPORT = "export"
+LOAD = "load_audit_events"
+CONNECTION = "immuta_assets/connection"
+"""Tag of the runs of a connection; the instance lets one of them run at a time."""
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
-def export_job(layouts: Iterable[str]) -> dg.UnresolvedAssetJobDefinition:
+def export_job(layouts: Iterable[str]) -> Job:
     """Return the job that turns the tenant dump of one export day into the published files of ``layouts``."""
     published = dg.AssetSelection.key_prefixes(*(["published", version] for version in layouts))
     return dg.define_asset_job(
@@ -25,22 +50,67 @@ def export_job(layouts: Iterable[str]) -> dg.UnresolvedAssetJobDefinition:
     )
 
 
+def plan_job_name(connection: str) -> str:
+    """Return the name of the job that finds the hours of a connection which are to be read now."""
+    return f"plan_{connection}"
+
+
 def ingest_job_name(connection: str) -> str:
-    """Return the name of the job that reads a connection."""
+    """Return the name of the job that reads hours of a connection."""
     return f"ingest_{connection}"
 
 
-def ingest_job(connection: str) -> dg.UnresolvedAssetJobDefinition:
-    """Return the job that loads audit events of a connection: its history, and the events made of it."""
+def rename_job_name(connection: str) -> str:
+    """Return the name of the job that makes events of stored hours of a connection again."""
+    return f"rename_{connection}"
+
+
+def ingest_job(connection: Connection) -> Job:
+    """Return the job that loads audit events of a connection: hours of its history, and what becomes of them."""
     return dg.define_asset_job(
-        ingest_job_name(connection),
-        selection=dg.AssetSelection.key_prefixes(["query_history", connection])
-        | dg.AssetSelection.assets(["audit", "query_events", connection], ["audit", "unknown_users"]),
-        description=f"Load audit events of {connection}: hours of query history, their events, and who is unknown.",
+        ingest_job_name(connection.name),
+        selection=dg.AssetSelection.assets(*(history.key(connection.name, name) for name in history.FRAMES))
+        | _results(connection),
+        tags={CONNECTION: connection.name},
+        description=f"Load audit events of {connection.name}: hours of query history, their events, who is unknown.",
     )
 
 
-def daily_export(job: dg.UnresolvedAssetJobDefinition, timezone: ZoneInfo) -> dg.ScheduleDefinition:
+def rename_job(connection: Connection) -> Job:
+    """Return the job that makes events of stored hours again, for people whom the tenant knows otherwise now."""
+    return dg.define_asset_job(
+        rename_job_name(connection.name),
+        selection=_results(connection),
+        tags={CONNECTION: connection.name},
+        description=f"Make the events of hours of {connection.name} again, without reading the platform.",
+    )
+
+
+def _results(connection: Connection) -> dg.AssetSelection:
+    keys = [history.result_key(connection.name, name) for name in RESULTS]
+    return dg.AssetSelection.assets(*keys, UNKNOWN_USERS, STATUS)
+
+
+def plan_job(connection: Connection) -> Job:
+    """Return the job that finds the hours of a connection which are to be read now."""
+    return dg.define_asset_job(
+        plan_job_name(connection.name),
+        selection=dg.AssetSelection.assets(history.key(connection.name, "plan"), STATUS),
+        tags={CONNECTION: connection.name},
+        description=f"Find the hours of {connection.name} to read; its sensor then asks for them.",
+    )
+
+
+def load_job(connections: Sequence[Connection]) -> Job:
+    """Return the job by which an operator loads audit events now: whatever is due on any connection."""
+    return dg.define_asset_job(
+        LOAD,
+        selection=dg.AssetSelection.assets(*(history.key(each.name, "plan") for each in connections), STATUS),
+        description="Load audit events: find the hours of every connection to read; the sensors then ask for them.",
+    )
+
+
+def daily_export(job: Job, timezone: ZoneInfo) -> dg.ScheduleDefinition:
     """Return the schedule that runs ``job`` at 05:00 of ``timezone``, for the export day that then opens."""
 
     @dg.schedule(
@@ -54,3 +124,69 @@ def daily_export(job: dg.UnresolvedAssetJobDefinition, timezone: ZoneInfo) -> dg
         return dg.RunRequest(partition_key=day_of(context.scheduled_execution_time, timezone).isoformat())
 
     return daily_export
+
+
+def hourly_plan(connection: Connection, job: Job) -> dg.ScheduleDefinition:
+    """Return the schedule that runs ``job`` every hour, when the hour that closed last may be read first."""
+    minute = connection.reread[0] // timedelta(minutes=1) % 60
+
+    @dg.schedule(
+        name=f"{job.name}_hourly",
+        job=job,
+        cron_schedule=f"{minute} * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Every hour at minute {minute}, the first of the connection's re-read plan.",
+    )
+    def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(tags={MOMENT: context.scheduled_execution_time.isoformat()})
+
+    return hourly
+
+
+class DueRun(NamedTuple):
+    """A run that a plan asks for."""
+
+    job: str
+    tags: dict[str, str]
+
+
+def due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
+    """Name the runs that a connection's ``Plan`` asks for: a range of hours each, to be read or to be renamed only."""
+    moment = planned["planned_at"].item(0).isoformat()
+    renamed = pl.col("reason") == plan.IDENTITIES
+    due = planned.drop_nulls("reason")
+    for job, hours in ((ingest_job_name, due.filter(~renamed)), (rename_job_name, due.filter(renamed))):
+        for first, last in plan.ranges(hours["hour"]):
+            tags = {RANGE_START: hour_key(first), RANGE_END: hour_key(last), MOMENT: moment}
+            yield DueRun(job(connection), tags)
+
+
+def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) -> dg.SensorDefinition:
+    """Return the sensor that asks for the runs of a connection's newest plan; ``jobs`` are those it may ask for."""
+
+    @dg.sensor(
+        name=f"due_hours_{connection.name}",
+        jobs=jobs,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Ask for the hours that query_history/{connection.name}/plan names, once per plan.",
+    )
+    def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        stored = store.scan_if_stored(history.key(connection.name, "plan"))
+        if stored is None:
+            return dg.SkipReason("There is no plan yet.")
+        planned = stored.collect()
+        moment = planned["planned_at"].item(0).isoformat()
+        if moment == context.cursor:
+            return dg.SkipReason(f"The runs of the plan of {moment} were asked for already.")
+        unfinished = dg.RunsFilter(tags={CONNECTION: connection.name}, statuses=_UNFINISHED)
+        if context.instance.get_runs_count(unfinished):
+            return dg.SkipReason(f"A run of {connection.name} is not finished yet.")
+        requests = [
+            dg.RunRequest(run_key=f"{run.job} {run.tags[RANGE_START]} {moment}", job_name=run.job, tags=run.tags)
+            for run in due_runs(connection.name, planned)
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=moment)
+
+    return due

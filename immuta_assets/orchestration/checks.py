@@ -18,6 +18,7 @@ from immuta_assets.layouts import LAYOUTS
 from immuta_assets.layouts.contract import guide_nullable
 from immuta_assets.policies.outcomes import Conflict, Unusable
 from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.query_history.status import CHECKS, Finding
 from immuta_assets.tenant.references import dangling
 
 SAMPLE = 10
@@ -209,3 +210,23 @@ def _warning(name: str, key: dg.AssetKey, count: int, told: str, details: Mappin
         description=f"{told}: {count:,}." if count else None,
         metadata={"count": count} | (dict(details) if count else {}),
     )
+
+
+def history_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return the definitions of the checks that ``history`` evaluates."""
+    return [dg.AssetCheckSpec(name, asset=key, description=told) for name, told in CHECKS.items()]
+
+
+def history(key: dg.AssetKey, found: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the checks of query history, each over all connections."""
+    for name in CHECKS:
+        of_check = [one for one in found if one.check == name]
+        grave = any(one.severity == "ERROR" for one in of_check)
+        yield dg.AssetCheckResult(
+            check_name=name,
+            asset_key=key,
+            passed=not of_check,
+            severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
+            description=" ".join(one.told for one in of_check) or None,
+            metadata={"findings": len(of_check)},
+        )

@@ -31,6 +31,8 @@ def _type(column: dy.Column) -> str:
     match column:
         case dy.Datetime():
             return "timestamp"
+        case dy.Duration():
+            return "duration"
         case dy.List():
             return f"list<{_type(column.inner)}>"
         case dy.Struct():

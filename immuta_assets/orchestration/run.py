@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,9 +21,19 @@ import dagster as dg
 from immuta_assets.definitions import graph
 from immuta_assets.delivery.publish import published_path
 from immuta_assets.layouts import LAYOUTS
+from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.tenant import dump_folder
-from immuta_assets.orchestration.automation import EXPORT, ingest_job_name
+from immuta_assets.orchestration.automation import (
+    EXPORT,
+    RANGE_END,
+    RANGE_START,
+    due_runs,
+    ingest_job_name,
+    plan_job_name,
+)
+from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.orchestration.partitions import ExportDayError, day_of, export_day
+from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.info import TenantInfo
@@ -109,9 +120,10 @@ def _interruptible() -> Iterator[None]:
 
 
 class Ingested(NamedTuple):
-    """What came of reading a connection: rows per asset, and why it failed where it did."""
+    """What came of loading audit events: rows per asset, checks, and why it failed where it did."""
 
     rows: dict[str, int]
+    checks: list[Check]
     failure: Failure | None
 
 
@@ -127,17 +139,52 @@ def run_ingest(
 
     Raises like ``run_export``.
     """
-    job = _job(settings, ingest_job_name(connection), progress)
-    range_tags = {_RANGE_START: hours[0], _RANGE_END: hours[-1]}
+    tags = {RANGE_START: hours[0], RANGE_END: hours[-1]}
+    return _ingested([_in_process(settings, ingest_job_name(connection), tags, instance, progress)])
+
+
+def run_due(
+    settings: Settings,
+    connection: str,
+    *,
+    moment: datetime,
+    instance: dg.DagsterInstance,
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Ingested:
+    """Load the audit events of every hour of a connection that is due at a moment: what schedule and sensor do.
+
+    A failed run ends it; what is due then is due the next time. Raises like ``run_export``.
+    """
+    store = ParquetStore(root=str(settings.store))
+    runs = [_in_process(settings, plan_job_name(connection), {MOMENT: moment.isoformat()}, instance, progress)]
+    if runs[0].success:
+        plan = store.scan(history.key(connection, "plan")).collect()
+        for due in due_runs(connection, plan):
+            runs.append(_in_process(settings, due.job, due.tags, instance, progress))
+            if not runs[-1].success:
+                break
+    return _ingested(runs)
+
+
+def _in_process(
+    settings: Settings,
+    job: str,
+    tags: Mapping[str, str],
+    instance: dg.DagsterInstance,
+    progress: Callable[[Step], None],
+) -> dg.ExecuteInProcessResult:
     with _interruptible():
-        run = job.execute_in_process(
-            {"loggers": {"progress": {}}}, instance=instance, tags=range_tags, raise_on_error=False
+        return _job(settings, job, progress).execute_in_process(
+            {"loggers": {"progress": {}}}, instance=instance, tags=dict(tags), raise_on_error=False
         )
-    return Ingested(_rows(run), _failure(run, []))
 
 
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
+def _ingested(runs: Sequence[dg.ExecuteInProcessResult]) -> Ingested:
+    checks = [_check(evaluation) for evaluation in runs[-1].get_asset_check_evaluations()]
+    rows = Counter[str]()
+    for run in runs:
+        rows.update(_rows(run))
+    return Ingested(dict(rows), checks, _failure(runs[-1], []))
 
 
 def _rows(run: dg.ExecuteInProcessResult) -> dict[str, int]:

@@ -6,7 +6,9 @@ export looks like to ``layouts``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +17,7 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.files import replacing
+from immuta_assets.files import remove_unfinished, replacing
 from immuta_assets.layouts import parquet
 from immuta_assets.orchestration.failures import explained
 
@@ -49,10 +51,36 @@ class ParquetStore(dg.ConfigurableIOManager):
 
     def newest(self, key: dg.AssetKey) -> pl.LazyFrame:
         """Scan the newest partition of an asset that is stored, whatever partition is computed."""
-        newest = max(self.stored(key), default=self.path(key, "any"))
-        with explained(newest):
-            _must_exist([newest])
-            return pl.scan_parquet(newest)
+        return _scan([max(self.stored(key), default=self.path(key, "any"))])
+
+    def scan(self, key: dg.AssetKey, partition: str = UNPARTITIONED) -> pl.LazyFrame:
+        """Scan one partition of an asset."""
+        return _scan([self.path(key, partition)])
+
+    def scan_if_stored(self, key: dg.AssetKey, partition: str = UNPARTITIONED) -> pl.LazyFrame | None:
+        """Scan one partition of an asset, or return None where it was never stored."""
+        return self.scan(key, partition) if self.path(key, partition).exists() else None
+
+    def scan_all(self, key: dg.AssetKey, schema: type[dy.Schema], since: str = "") -> pl.LazyFrame:
+        """Scan all stored partitions of an asset, from the key ``since`` on; none have the columns of ``schema``."""
+        paths = [path for path in self.stored(key) if path.stem >= since]
+        return _scan(paths) if paths else schema.create_empty(lazy=True)
+
+    @contextmanager
+    def alone(self, keys: Sequence[dg.AssetKey]) -> Iterator[None]:
+        """Write assets alone: every other process that asks for the first of them waits.
+
+        What a writer left behind that was killed is removed.
+        """
+        folders = [Path(self.root, *key.path) for key in keys]
+        with explained(folders[0]):
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            with (folders[0] / ".lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                for folder in folders:
+                    remove_unfinished(folder)
+                yield
 
     def handle_output(self, context: dg.OutputContext, obj: Frame | ExportTable | Mapping[str, Frame]) -> None:
         """Write a frame, a table by the contract of its layout, or the frames of several partitions by their keys."""
@@ -64,10 +92,7 @@ class ParquetStore(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan the file of every partition that the consumer needs."""
-        paths = [self.path(context.asset_key, key) for key in context.asset_partition_keys]
-        with explained(paths[0]):
-            _must_exist(paths)
-            return pl.scan_parquet(paths)
+        return _scan([self.path(context.asset_key, key) for key in context.asset_partition_keys])
 
 
 Frame = pl.DataFrame | pl.LazyFrame
@@ -88,6 +113,8 @@ def _write(frame: Frame | ExportTable, path: Path) -> int:
         return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
 
-def _must_exist(paths: Sequence[Path]) -> None:
-    for path in paths:
-        path.stat()
+def _scan(paths: list[Path]) -> pl.LazyFrame:
+    with explained(paths[0]):
+        for path in paths:
+            path.stat()
+        return pl.scan_parquet(paths)

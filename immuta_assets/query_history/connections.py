@@ -155,6 +155,12 @@ class _Connection(BaseModel):
         default=REREAD_PLAN,
         min_length=1,
     )
+    hold: bool = _key(
+        "true (an event waits up to three hours for the objects of its statement) or false", default=True, strict=True
+    )
+    users: Literal["all", "registered"] = _key(
+        "all (everybody's statements) or registered (those of the tenant's users)", default="all"
+    )
 
 
 def _exactly_one(given: list[str], allowed: str) -> None:

@@ -51,21 +51,31 @@ Parameters = Mapping[str, str | date | datetime]
 
 
 class Session(NamedTuple):
-    """An open session; good within the ``with`` of ``session`` that made it."""
+    """An open session, good within the ``with`` of ``session``; a statement takes of the parameters those it names."""
 
     cursor: Cursor
+
+    def rows(self, statement: str, parameters: Parameters) -> list[dict[str, Any]]:
+        """Run a statement with a small result and return its rows."""
+        self._execute(statement, parameters)
+        rows: list[dict[str, Any]] = self.cursor.fetchall_arrow().to_pylist()
+        return rows
 
     def drain(self, statement: str, parameters: Parameters, path: Path) -> None:
         """Run a statement and write its whole result to a Parquet file, batch by batch.
 
         Everything is on disk before anything is parsed: a warehouse drops the results of an idle client.
         """
-        self.cursor.execute(statement, dict(parameters))
+        self._execute(statement, parameters)
         batch = self.cursor.fetchmany_arrow(_BATCH_ROWS)
         with pq.ParquetWriter(path, batch.schema, compression="zstd") as writer:
             while batch.num_rows:
                 writer.write_table(batch)
                 batch = self.cursor.fetchmany_arrow(_BATCH_ROWS)
+
+    def _execute(self, statement: str, parameters: Parameters) -> None:
+        named = {name: value for name, value in parameters.items() if f":{name}" in statement}
+        self.cursor.execute(statement, named)
 
 
 @contextmanager

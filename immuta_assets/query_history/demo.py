@@ -1,8 +1,8 @@
 """The demo's query history: two days of statements on two platforms, drawn over the demo tenant.
 
-Working days have a rhythm; some statements fail or are denied, come from a cache, arrive late or twice, are run by
-service principals, by people the tenant does not know, or touch tables it does not know. What a real platform gives
-belongs to the readers.
+Working days have a rhythm; some statements fail or are denied, come from a cache, arrive late or twice, have no text,
+are run by service principals, by people the tenant does not know or knows by another name, or touch tables it does not
+know. What a real platform gives belongs to the readers.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ connections:
 _RHYTHM = (2, 2, 2, 3, 3, 4, 6, 9, 14, 18, 19, 18, 14, 16, 18, 17, 15, 12, 8, 6, 5, 4, 3, 2)
 """Relative number of statements by hour of the day, UTC."""
 _STRANGERS = ("mreyes.contractor", "zoe.okafor@partner.example", "tmp_migration", "LEGACY_ETL")
+_MAPPED = {Platform.SNOWFLAKE: "snowflake_user", Platform.DATABRICKS: "databricks_user"}
 _SERVICES = {
     Platform.SNOWFLAKE: ("SVC_DBT_PROD", "SVC_FIVETRAN", "SVC_TABLEAU"),
     Platform.DATABRICKS: ("7d6f1a52-0c8e-4f5b-9a51-3f0f6c1de001", "b1f9c0aa-52c4-4e0f-8a34-90ad52b7c002"),
@@ -90,6 +91,7 @@ class _Platform:
         self._platform = platform
         self._rng = random.Random(f"{seed}/query history/{platform}")  # noqa: S311 - demo data, not secrets
         self._people = self._rng.sample(names := _user_names(tenant["users"], platform), len(names))
+        self._strangers = [*_STRANGERS, *_other_names(tenant["users"], platform)]
         self._tables = [*_registered(tenant, platform), *_unregistered(platform)]
 
     def rows(self, at: datetime) -> Iterator[tuple[Row, list[Row]]]:
@@ -131,20 +133,24 @@ class _Platform:
             "duration_ms": round(elapsed * 1_000),
             "status": outcome,
             "statement_type": "SELECT",
-            "text": _text(tables),
-            "text_state": "WHOLE",
             "access_state": state,
             "user_agent": self._rng.choice(_AGENTS[self._platform]),
+            **self._text(tables),
             **self._principal(),
             **self._error(outcome, tables[0]),
             **self._compute(),
         }
 
+    def _text(self, tables: Sequence[Table]) -> Row:
+        if self._platform == Platform.DATABRICKS and self._chance(0.02):
+            return {"text_state": "REDACTED"}
+        return {"text": _select(tables), "text_state": "WHOLE"}
+
     def _principal(self) -> Row:
         if self._chance(0.15):
             return {"user_name": self._rng.choice(_SERVICES[self._platform]), "user_type": "SERVICE"}
         if self._chance(0.05):
-            return {"user_name": self._rng.choice(_STRANGERS), "user_type": "PERSON"}
+            return {"user_name": self._rng.choice(self._strangers), "user_type": "PERSON"}
         return {"user_name": self._people[int(len(self._people) * self._rng.random() ** 3)], "user_type": "PERSON"}
 
     def _error(self, outcome: str, table: Table) -> Row:
@@ -193,7 +199,7 @@ class _Platform:
 _SATURDAY = 5
 
 
-def _text(tables: Sequence[Table]) -> str:
+def _select(tables: Sequence[Table]) -> str:
     return f"SELECT * FROM {' JOIN '.join(map(_full_name, tables))}"  # noqa: S608 - a made-up text that nobody runs
 
 
@@ -203,9 +209,16 @@ def _full_name(table: Table) -> str:
 
 def _user_names(users: pl.DataFrame, platform: Platform) -> list[str]:
     """The names under which people of the tenant use the platform: as mapped, else their e-mail."""
-    mapped = "snowflake_user" if platform == Platform.SNOWFLAKE else "databricks_user"
     people = users.filter(~pl.col("system_generated"))
-    return people.select(pl.coalesce(mapped, "email")).drop_nulls().to_series().to_list()
+    return people.select(pl.coalesce(_MAPPED[platform], "email")).drop_nulls().to_series().to_list()
+
+
+def _other_names(users: pl.DataFrame, platform: Platform) -> list[str]:
+    """The name of somebody of the tenant that nothing maps to them yet: initial and surname, as accounts are called."""
+    address = pl.col("email").str.replace(r"^(.)[^@]*\.([^@.]+)@", "${1}${2}@")
+    name = address.str.extract("^([^@]+)@").str.to_uppercase() if platform == Platform.SNOWFLAKE else address
+    free = pl.col(_MAPPED[platform]).is_null() & ~address.is_in(pl.col("email").implode())
+    return users.filter(~pl.col("system_generated"), free).sort("profile_id").select(name).to_series().tail(1).to_list()
 
 
 def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[Table]:

@@ -7,7 +7,7 @@ rows of a real platform are not. What a real platform's rows look like belongs t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dataframely as dy
@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from immuta_assets.query_history.history import Accesses, Platform, Statements
-from immuta_assets.query_history.hour import Hour, ReadFacts, bounds
+from immuta_assets.query_history.hour import SETTLE, Counted, Hour, ReadFacts, bounds
 
 _TABLES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses}
 
@@ -39,46 +39,78 @@ def _plain(schema: type[dy.Schema]) -> list[pl.Expr]:
     ]
 
 
+def count_hours(
+    connection: duckdb.DuckDBPyConnection, platform: Platform, since: datetime, until: datetime, now: datetime
+) -> dict[datetime, Counted]:
+    """Count what had arrived of each hour in ``[since, until)`` at ``now``, by the hour's start (UTC).
+
+    All moments have a zone, ``since`` and ``until`` are whole hours; hours with nothing are absent.
+    """
+    window = _window(platform, bounds(since)[0], bounds(until)[0], now)
+    rows = connection.sql(_ENDED + _COUNT, params=window).fetchall()
+    return {
+        hour.replace(tzinfo=UTC): Counted(statements, statement_ids, accesses, latest_end.astimezone(UTC))
+        for hour, statements, statement_ids, accesses, latest_end in rows
+    }
+
+
 def read_hour(connection: duckdb.DuckDBPyConnection, platform: Platform, hour: datetime, now: datetime) -> Hour:
     """Read the statements that ended in the hour (by its start) and had arrived at ``now``, and their objects.
 
-    Both moments have a time zone. A statement that comes twice, as platforms give some, counts once.
+    Both moments have a time zone. A statement that comes several times, as platforms give some, counts once: by the row
+    that arrived last, which may have moved it to another hour.
     """
     start, end = bounds(hour)
-    window = {"platform": platform.value, "now": now, "start": start, "end": end}
-    accesses = _conforming(connection.sql(_ACCESSES, params=window).to_arrow_table(), Accesses)
-    rows = _conforming(connection.sql(_STATEMENTS, params=window).to_arrow_table(), Statements)
+    counted = count_hours(connection, platform, start, end, now).get(hour, Counted())
+    window = _window(platform, start, end, now)
+    rows = _conforming(connection.sql(_ENDED + _STATEMENTS, params=window).to_arrow_table(), Statements)
+    accesses = _conforming(connection.sql(_ENDED + _ACCESSES, params=window).to_arrow_table(), Accesses)
     awaited = (pl.col("access_state") == "KNOWN") & ~pl.col("query_id").is_in(accesses["query_id"].implode())
-    state = pl.when(awaited).then(pl.lit("PENDING")).otherwise(pl.col("access_state").cast(pl.String))
-    statements = Statements.cast(
-        rows.unique("query_id", maintain_order=True).with_columns(access_state=state).sort("query_id")
-    )
-    return Hour(statements.lazy(), accesses.sort("query_id", "object_name").lazy(), _facts(rows, statements, accesses))
+    unarrived = "NONE" if now >= end + SETTLE else "PENDING"
+    state = pl.when(awaited).then(pl.lit(unarrived)).otherwise(pl.col("access_state").cast(pl.String))
+    statements = Statements.cast(rows.with_columns(access_state=state))
+    return Hour(statements.lazy(), accesses.lazy(), _facts(counted, statements, accesses))
 
 
-def _facts(rows: pl.DataFrame, statements: pl.DataFrame, accesses: pl.DataFrame) -> ReadFacts:
-    latest = rows["ended_at"].max()
+def _window(platform: Platform, since: datetime, until: datetime, now: datetime) -> dict[str, str | datetime]:
+    return {"platform": platform.value, "since": since, "until": until, "now": now}
+
+
+def _facts(counted: Counted, statements: pl.DataFrame, accesses: pl.DataFrame) -> ReadFacts:
     return ReadFacts(
+        counted=counted,
         statements=statements.height,
         accesses=accesses.height,
-        source_duplicates=rows.height - statements.height,
+        source_duplicates=counted.statements - counted.statement_ids,
         redacted=statements.filter(text_state="REDACTED").height,
         pending=statements.filter(access_state="PENDING").height,
-        latest_end={"statements": latest if isinstance(latest, datetime) else None},
+        latest_end={"statements": counted.latest_end},
     )
 
 
-_STATEMENTS = """
-SELECT * FROM statements
-WHERE platform = $platform AND arrived_at <= $now AND ended_at >= $start AND ended_at < $end
-"""
-_ACCESSES = """
-SELECT accesses.* FROM accesses
-WHERE platform = $platform AND arrived_at <= $now AND query_id IN (
-    SELECT query_id FROM statements
-    WHERE platform = $platform AND arrived_at <= $now AND ended_at >= $start AND ended_at < $end
+_ENDED = """
+WITH newest AS (
+    SELECT *, date_trunc('hour', ended_at AT TIME ZONE 'UTC') AS hour,
+           count(*) OVER (PARTITION BY query_id, date_trunc('hour', ended_at AT TIME ZONE 'UTC')) AS copies
+    FROM statements
+    WHERE platform = $platform AND arrived_at <= $now
+    QUALIFY row_number() OVER (PARTITION BY query_id ORDER BY arrived_at DESC, ended_at DESC) = 1
+),
+ended AS (SELECT * FROM newest WHERE ended_at >= $since AND ended_at < $until),
+arrived AS (
+    SELECT accesses.* FROM accesses JOIN ended USING (platform, query_id) WHERE accesses.arrived_at <= $now
 )
 """
+_COUNT = """
+SELECT hour, sum(copies)::BIGINT, count(*), sum(objects)::BIGINT, max(ended_at)
+FROM (
+    SELECT hour, copies, ended_at, (SELECT count(*) FROM arrived WHERE arrived.query_id = ended.query_id) AS objects
+    FROM ended
+)
+GROUP BY hour
+"""
+_STATEMENTS = "SELECT * FROM ended ORDER BY query_id"
+_ACCESSES = "SELECT * FROM arrived ORDER BY query_id, object_name"
 
 
 def _conforming(rows: pa.Table, schema: type[dy.Schema]) -> pl.DataFrame:

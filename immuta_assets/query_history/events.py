@@ -2,22 +2,22 @@
 
 Columns that the page "Audit" knows carry its names; those in snake case are this project's own, for joins and for
 keeping track of revisions. Add a column when an event says something new. How a platform's events look as JSON belongs
-to ``uam``, what they say of objects to ``objects``, who a platform user is to ``identities``.
+to ``uam``, what they say of objects to ``objects``, who a platform user is to ``identities``, what becomes of events
+when an hour is read again to ``revisions``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.query_history import objects
+from immuta_assets.query_history import digests, objects
 from immuta_assets.query_history.history import ACCESS_STATES, STATUSES, Platform
+from immuta_assets.query_history.identities import IdentifiedStatements
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "query-events.immuta-assets")
 """Namespace of the ids of query events."""
@@ -25,11 +25,7 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "query-events.immuta-assets")
 TEXT_LIMIT = 2048
 """Characters of a statement's text that an event shows."""
 
-_TIME = pl.Datetime("us", "UTC")
 _UNKNOWN = "unknown"
-# The variant digit of a UUID has its two upper bits fixed.
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-
 _ACTOR: dict[str, dy.Column] = {
     "type": dy.String(),
     "id": dy.String(),
@@ -68,11 +64,11 @@ _PAYLOAD: dict[str, dy.Column] = {
     "version": dy.Int64(),
     "objectsAccessed": dy.List(objects.OBJECT),
 }
-_OF_OBJECT = {"targets": dy.List(objects.TARGET).dtype, "objectsAccessed": dy.List(objects.OBJECT).dtype}
+_TARGETS = dy.List(objects.TARGET).dtype
 
 
 class QueryEvents(dy.Schema):
-    """Query events of one hour and connection, sorted by statement and object."""
+    """Query events of one hour and connection, sorted by statement and object; an event once made is never lost."""
 
     id = dy.String(primary_key=True, description="Id of the event; stays the same when it is revised.")
     action = dy.String(description="Always QUERY.")
@@ -99,8 +95,11 @@ class QueryEvents(dy.Schema):
     global_user_id = dy.String(nullable=True, description="UUID of the Immuta user.")
     text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
     access_state = dy.Enum(ACCESS_STATES, description="What is known of the statement's objects.")
-    content_hash = dy.String(description="SHA-256 of the digests of statement and object, as they are said.")
-    revision = dy.Int64(description="1, and one more whenever the content changed.")
+    content_hash = dy.String(description="Digests of what is said of the statement and, if there is one, the object.")
+    revision = dy.Int64(
+        min=1, description="1, and one more whenever the content changed, or was withdrawn or restored."
+    )
+    withdrawn = dy.Bool(description="Whether the event no longer holds: the hour, read again, does not give it.")
 
 
 class Origin(NamedTuple):
@@ -112,54 +111,21 @@ class Origin(NamedTuple):
     host: str
 
 
-def events(
-    statements: pl.LazyFrame,
-    accesses: pl.LazyFrame,
-    data_sources: pl.LazyFrame,
-    columns: pl.LazyFrame,
-    tags: pl.LazyFrame,
-    *,
-    origin: Origin,
-    received_at: datetime,
-) -> pl.LazyFrame:
-    """Return the events (``QueryEvents``) of statements and ``Accesses``, all in their first revision.
+def events(statements: pl.LazyFrame, accesses: pl.LazyFrame, catalog: objects.Catalog, origin: Origin) -> pl.LazyFrame:
+    """Return what the events of statements and ``Accesses`` say, sorted: ``QueryEvents`` but for ``revisions.KEPT``.
 
-    The statements are ``identities.IdentifiedStatements``; ``data_sources``, ``columns`` and ``tags`` are collections
-    of the tenant. A statement gives an event per object, or one without targets.
+    The statements are ``identities.IdentifiedStatements``. A statement gives an event per object, or one without
+    targets.
     """
     known = objects.distinct(accesses)
-    here = objects.on_platform(data_sources, origin.platform, origin.host)
-    described = objects.described(known, here, columns, tags, origin.platform)
-    rows = (
-        _keys(statements, known, origin)
-        .join(_hashed(statements, "statement_hash", _said(origin)), on="query_id", how="left", maintain_order="left")
-        .join(
-            _hashed(described, "object_hash", {name: pl.col(name) for name in _OF_OBJECT}),
-            on="object_index",
-            how="left",
-            maintain_order="left",
-        )
+    described = objects.described(known, catalog).with_columns(
+        object_hash=digests.digest([], pl.struct("targets", "objectsAccessed"))
     )
-    return rows.select(**_columns(origin, received_at)).select(QueryEvents.column_names())
-
-
-def revised(new: pl.LazyFrame, previous: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``new`` with the revision and ``receivedTimestamp`` that follow from the ``previous`` events of the hour.
-
-    An unchanged event keeps both, a changed one has the next revision and keeps the time of its first. Rows and their
-    order are those of ``new``.
-    """
-    before = previous.select(
-        "id", before_hash="content_hash", before_revision="revision", before_received="receivedTimestamp"
-    )
-    changed = pl.col("content_hash") != pl.col("before_hash")
     return (
-        new.join(before, on="id", how="left", maintain_order="left")
-        .with_columns(
-            receivedTimestamp=pl.coalesce("before_received", "receivedTimestamp"),
-            revision=pl.coalesce(pl.col("before_revision") + changed.cast(pl.Int64), "revision"),
-        )
-        .select(QueryEvents.column_names())
+        _keys(statements, known, origin)
+        .join(statements.select(**_of_statement(origin)), on="query_id", maintain_order="left")
+        .join(described, on="object_index", how="left", maintain_order="left", nulls_equal=True)
+        .with_columns(**_of_event(origin))
     )
 
 
@@ -173,75 +139,51 @@ def _keys(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> pl.L
     pairs = statements.select("query_id").join(accessed, on="query_id", how="left").sort("query_id", "object_name")
     further = pl.col("query_id") == pl.col("query_id").shift(1)
     name = pl.when(further).then(pl.format("{}\0{}", "query_id", "object_name")).otherwise("query_id")
-    return pairs.with_columns(id=name.map_batches(_named(origin), pl.String, is_elementwise=True))
+    path = (origin.tenant_id, origin.platform, origin.account)
+    return pairs.with_columns(id=digests.uuid5(NAMESPACE, path, name))
 
 
-def _named(origin: Origin) -> Callable[[pl.Series], pl.Series]:
-    """Return the UUIDs (version 5) of names below the origin.
+def _of_statement(origin: Origin) -> dict[str, pl.Expr]:
+    """Columns that are the same for all objects of a statement; ``auditPayload`` lacks the objects."""
+    said = {
+        "actor": _actor(),
+        "sessionId": pl.col("session_id"),
+        "actionStatus": pl.col("status"),
+        "actionStatusReason": _unless_success("error_message"),
+        "eventTimestamp": pl.col("started_at"),
+        "userAgent": pl.col("user_agent"),
+        "auditPayload": _struct(_payload(origin)),
+    }
+    kept = {name: pl.col(name) for name in ("query_id", "global_user_id", "text", "access_state")}
+    return said | kept | {"statement_hash": digests.digest(origin, _facts(said.values()))}
 
-    The same as ``uuid.uuid5(NAMESPACE, …)`` of tenant, platform, account and name joined by NUL, several times faster:
-    what all names share is hashed once.
-    """
-    shared = "".join(f"{part}\0" for part in (origin.tenant_id, origin.platform, origin.account))
-    start = hashlib.sha1(NAMESPACE.bytes + shared.encode(), usedforsecurity=False)
 
-    def one(name: str) -> str:
-        sha1 = start.copy()
-        sha1.update(name.encode())
-        digits = sha1.hexdigest()
-        variant = _VARIANT[digits[16]]
-        return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+def _facts(said: Iterable[pl.Expr]) -> pl.Expr:
+    """Everything of the statement that is said in some way, times as microseconds since 1970."""
+    columns = IdentifiedStatements.columns()
+    names = sorted({name for each in said for name in each.meta.root_names()})
+    times = {name for name in names if isinstance(columns[name], dy.Datetime)}
+    return pl.struct(pl.col(name).dt.epoch("us") if name in times else name for name in names)
 
-    return lambda names: pl.Series(map(one, names), dtype=pl.String)
+
+def _of_event(origin: Origin) -> dict[str, pl.Expr]:
+    """Columns that speak of the object, and those that are the same for all events."""
+    return {
+        "action": pl.lit("QUERY"),
+        "tenantId": pl.lit(origin.tenant_id),
+        "targetType": pl.lit("DATASOURCE"),
+        "relatedResources": pl.lit([], _TARGETS),
+        "auditPayload": pl.col("auditPayload").struct.with_fields(objectsAccessed="objectsAccessed"),
+        "content_hash": pl.concat_str("statement_hash", "object_hash"),
+    }
 
 
 def _struct(fields: Mapping[str, pl.Expr]) -> pl.Expr:
     return pl.struct([value.alias(name) for name, value in fields.items()])
 
 
-def _hashed(rows: pl.LazyFrame, name: str, said: Mapping[str, pl.Expr]) -> pl.LazyFrame:
-    """Add the SHA-256 of what is ``said``, as JSON, as column ``name``."""
-    return rows.with_columns(_sha256(_struct(said).struct.json_encode()).alias(name))
-
-
-def _sha256(text: pl.Expr) -> pl.Expr:
-    def digests(texts: pl.Series) -> pl.Series:
-        return pl.Series((hashlib.sha256(text.encode()).hexdigest() for text in texts), dtype=pl.String)
-
-    return text.map_batches(digests, pl.String, is_elementwise=True)
-
-
-def _columns(origin: Origin, received_at: datetime) -> dict[str, pl.Expr]:
-    """Every column of an event, but for those that a join has made."""
-    said = _said(origin)
-    none = {name: pl.lit([], dtype) for name, dtype in _OF_OBJECT.items()}
-    accessed = pl.col("objectsAccessed").fill_null(none["objectsAccessed"])
-    hashes = pl.concat_str("statement_hash", "object_hash", ignore_nulls=True)
-    return said | {
-        **{name: pl.col(name) for name in ("id", "query_id", "object_name", "global_user_id", "text", "access_state")},
-        "action": pl.lit("QUERY"),
-        "receivedTimestamp": pl.lit(received_at.astimezone(UTC), _TIME),
-        "targetType": pl.lit("DATASOURCE"),
-        "targets": pl.col("targets").fill_null(none["targets"]),
-        "relatedResources": none["targets"],
-        "auditPayload": _struct(_payload(origin) | {"objectsAccessed": accessed}),
-        "content_hash": _sha256(hashes),
-        "revision": pl.lit(1, pl.Int64),
-    }
-
-
-def _said(origin: Origin) -> dict[str, pl.Expr]:
-    """What an event says of the statement, whatever the object."""
-    return {
-        "actor": _actor(),
-        "sessionId": pl.col("session_id"),
-        "actionStatus": pl.col("status"),
-        "actionStatusReason": pl.when(pl.col("status") != "SUCCESS").then("error_message"),
-        "eventTimestamp": pl.col("started_at"),
-        "userAgent": pl.col("user_agent"),
-        "tenantId": pl.lit(origin.tenant_id),
-        "auditPayload": _struct(_payload(origin)),
-    }
+def _unless_success(column: str) -> pl.Expr:
+    return pl.when(pl.col("status") != "SUCCESS").then(column)
 
 
 def _actor() -> pl.Expr:
@@ -265,7 +207,7 @@ def _payload(origin: Origin) -> dict[str, pl.Expr]:
         "startTime": pl.col("started_at"),
         "endTime": pl.col("ended_at"),
         "duration": pl.col("duration_ms") / 1000,
-        "errorCode": pl.when(pl.col("status") != "SUCCESS").then("error_code"),
+        "errorCode": _unless_success("error_code"),
         "technologyContext": _context(origin),
         "securityProfile": objects.security_profile(),
         "version": pl.lit(1, pl.Int64),

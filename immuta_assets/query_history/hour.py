@@ -21,9 +21,24 @@ class HistoryError(Exception):
     """Query history that cannot be read; the message is one sentence that names the missing grant or setting."""
 
 
+class Counted(NamedTuple):
+    """What a platform counts of an hour in one cheap statement; where anything differs later, the hour has changed."""
+
+    statements: int = 0
+    """Rows of statements that ended in the hour."""
+    statement_ids: int = 0
+    """Different ids among them."""
+    accesses: int = 0
+    """Rows of the access source that belong to them."""
+    latest_end: datetime | None = None
+    """Latest end among them (UTC)."""
+
+
 class ReadFacts(NamedTuple):
     """What is to be known of a reading besides its rows; counts only, never people's data."""
 
+    counted: Counted
+    """What the platform counted before the first row was read, so that what arrives meanwhile differs from it."""
     statements: int
     """Statements of the hour, each query id once."""
     accesses: int

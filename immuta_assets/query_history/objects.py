@@ -8,6 +8,8 @@ Who ran the statement and how it ended belong to ``events``.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import dataframely as dy
 import polars as pl
 
@@ -50,6 +52,14 @@ TARGET = dy.Struct(
     {"type": dy.String(), "id": dy.String(nullable=True), "name": dy.String(), "technology": dy.String()}
 )
 
+_NO_OBJECT = pl.DataFrame(
+    {"object_index": [None], "targets": [[]], "objectsAccessed": [[]]},
+    {
+        "object_index": pl.get_index_type(),
+        "targets": dy.List(TARGET).dtype,
+        "objectsAccessed": dy.List(OBJECT).dtype,
+    },
+)
 _TAGS = dy.List(TAG).dtype
 _COLUMNS = dy.List(COLUMN).dtype
 _QUOTES = {Platform.SNOWFLAKE: '"', Platform.DATABRICKS: "`"}
@@ -65,29 +75,46 @@ def distinct(accesses: pl.LazyFrame) -> pl.LazyFrame:
     return accesses.group_by(_OBJECT_KEY, maintain_order=True).agg("query_id").with_row_index("object_index")
 
 
-def described(
-    objects: pl.LazyFrame, data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform
-) -> pl.LazyFrame:
+class Catalog(NamedTuple):
+    """What the tenant knows of the objects of a platform; the same for all hours.
+
+    ``sources`` has a row per name: the ``_NAME_KEY``, data_source_id, data_source_name, source_tags. ``column_tags``
+    has the tags per data_source_id and column_key.
+    """
+
+    platform: Platform
+    sources: pl.LazyFrame
+    column_tags: pl.LazyFrame
+
+
+def catalog(
+    data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform, host: str
+) -> Catalog:
+    """Look up, once, the data sources of ``platform`` that live on ``host``, or on a host the tenant does not know.
+
+    The frames are collections of the tenant.
+    """
+    here = pl.col("hostname").str.to_lowercase() == host.lower()
+    own = data_sources.filter(pl.col("technology").str.to_uppercase() == platform, here.fill_null(value=True))
+    source_tags = _tag_lists(own, ["data_source_id"], tags).rename({"tags": "source_tags"})
+    sources = _by_name(own, platform).join(source_tags, on="data_source_id", how="left").collect().lazy()
+    return Catalog(platform, sources, _column_tags(columns, sources, tags, platform).collect().lazy())
+
+
+def described(objects: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     """Describe the objects of ``distinct``: ``object_index`` and the two lists ``targets`` and ``objectsAccessed``.
 
-    ``data_sources`` are those of ``on_platform``. Keys that the platform's events do not have are null, as are ids of
-    objects that are not registered.
+    Keys that the platform's events do not have are null, as are ids of objects that are not registered. One row more,
+    without an index, describes no object: both lists are empty.
     """
+    platform = catalog.platform
     found = objects.with_columns(_name_key(["database", "schema", "name"], platform)).join(
-        _registered(data_sources, platform), on=_NAME_KEY, how="left"
+        catalog.sources, on=_NAME_KEY, how="left"
     )
-    source_tags = _tag_lists(data_sources, ["data_source_id"], tags).rename({"tags": "source_tags"})
-    return (
-        found.join(source_tags, on="data_source_id", how="left")
-        .join(_column_lists(found, columns, tags, platform), on="object_index", how="left")
-        .select("object_index", targets=_targets(platform), objectsAccessed=_objects_accessed(platform))
+    described = found.join(_column_lists(found, catalog), on="object_index", how="left").select(
+        "object_index", targets=_targets(platform), objectsAccessed=_objects_accessed(platform)
     )
-
-
-def on_platform(data_sources: pl.LazyFrame, platform: Platform, host: str) -> pl.LazyFrame:
-    """Keep the data sources of ``platform`` that live on ``host``, or on a host the tenant does not know."""
-    here = pl.col("hostname").str.to_lowercase() == host.lower()
-    return data_sources.filter(pl.col("technology").str.to_uppercase() == platform, here.fill_null(value=True))
+    return pl.concat([described, _NO_OBJECT.lazy()], rechunk=True)
 
 
 def security_profile() -> pl.Expr:
@@ -95,7 +122,7 @@ def security_profile() -> pl.Expr:
     return pl.struct(sensitivity=pl.struct(score=pl.lit("INDETERMINATE")))
 
 
-def _registered(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _by_name(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """Return the data source per name; of several an enabled one, then the oldest id."""
     return (
         data_sources.select(
@@ -139,28 +166,28 @@ def _tag_lists(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.La
     return joined.select(*keys, tags=event_tag).group_by(keys, maintain_order=True).agg("tags")
 
 
-def _column_lists(found: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _column_tags(columns: pl.LazyFrame, sources: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+    """Return ``tags`` per ``data_source_id`` and ``column_key``; names that differ by case are one for Databricks."""
+    key = ["data_source_id", "column_key"]
+    own = columns.join(sources, on="data_source_id", how="semi", maintain_order="left")
+    known = own.with_columns(_key("name", platform).alias("column_key")).unique(key, keep="first", maintain_order=True)
+    return _tag_lists(known, key, tags)
+
+
+def _column_lists(found: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     """Return ``object_index`` and ``columns``, for the objects whose columns are known."""
     accessed = found.select("object_index", "data_source_id", "inferred", name="accessed_columns")
-    column_key = _key("name", platform).alias("column_key")
-    # Names that differ by case alone are one column for Databricks.
-    known = columns.with_columns(column_key).unique(["data_source_id", "column_key"], keep="first", maintain_order=True)
     described = pl.struct(
         name="name",
         tags=pl.col("tags").fill_null(pl.lit([], _TAGS)),
         securityProfile=security_profile(),
-        inferred=_inferred(platform),
+        inferred=_inferred(catalog.platform),
     )
     return (
         accessed.explode("name")
         .drop_nulls("name")
-        .with_columns(column_key)
-        .join(
-            _tag_lists(known, ["data_source_id", "column_key"], tags),
-            on=["data_source_id", "column_key"],
-            how="left",
-            maintain_order="left",
-        )
+        .with_columns(_key("name", catalog.platform).alias("column_key"))
+        .join(catalog.column_tags, on=["data_source_id", "column_key"], how="left", maintain_order="left")
         .select("object_index", columns=described)
         .group_by("object_index", maintain_order=True)
         .agg("columns")

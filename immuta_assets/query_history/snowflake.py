@@ -8,7 +8,7 @@ grants to ``deploy/snowflake/grants.sql``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from immuta_assets.query_history import snowflake_rows, snowflake_views
 from immuta_assets.query_history.connections import SnowflakeConnection
-from immuta_assets.query_history.hour import HOUR, SETTLE, HistoryError, Hour, ReadFacts, bounds
+from immuta_assets.query_history.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, bounds
 from immuta_assets.query_history.snowflake_views import View
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 QUERY_TAG = "immuta-assets"
-"""Tag of the statements sent here; statements with it are not part of the history."""
+"""Tag of the statements sent here; those that our own user ran are not part of the history."""
 
 LONGEST_STATEMENT = timedelta(days=8)
-"""Statements that ran longer are not seen: the bound lets Snowflake skip what is older."""
+"""Longer than Snowflake lets any statement run (7 days): the bound only lets it skip what is older."""
 
 LONGEST_SESSION = timedelta(days=30)
 _EDITION_PROBE = timedelta(days=7)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATEMENTS_AT_ONCE = 100_000
 _MISSING_GRANT = {2003, 3001}
 _NO_WAREHOUSE = 606
@@ -54,23 +55,55 @@ _STANDARD_EDITION = (
 )
 
 
-def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, *, now: datetime | None = None) -> Hour:
+def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, *, now: datetime) -> Hour:
     """Read the statements that ended in ``[hour, hour + 1 h)`` and what they accessed, by way of files in ``spool``.
 
-    ``hour`` and ``now`` are aware; objects that have not come ``SETTLE`` after the hour are taken to never come. Raises
-    ``HistoryError`` when a grant is missing or anything is not read to its end.
+    ``hour`` and ``now``, the moment of the run, are aware; objects that have not come ``SETTLE`` after the hour are
+    taken to never come. Raises ``HistoryError`` when a grant is missing or anything is not read to its end.
     """
     start, end = bounds(hour)
     spool.mkdir(parents=True, exist_ok=True)
     with _session(connection) as session:
-        reading = _Reading(connection, session, spool)
+        counted = _count_hours(connection, session, start, end).get(start, Counted())
+        reading = _Reading(connection, session, spool, counted)
         views, edition_warnings = _read_views(reading, start, end)
-    settled = bool(edition_warnings) or (now or datetime.now(UTC)) >= end + SETTLE
+    settled = bool(edition_warnings) or now >= end + SETTLE
     return _parsed(reading, views, settled=settled, warnings=edition_warnings)
 
 
+def count_hours(connection: SnowflakeConnection, since: datetime, until: datetime) -> dict[datetime, Counted]:
+    """Count the rows of every hour of ``[since, until)``, two whole hours with a zone, in one statement.
+
+    Keys are the starts of hours in UTC; hours without statements are absent. An hour that ``read_hour`` would read as
+    before counts as before, whichever objects the connection follows. Raises ``HistoryError`` when a grant is missing.
+    """
+    (start, _), (end, _) = bounds(since), bounds(until)
+    with _session(connection) as session:
+        return _count_hours(connection, session, start, end)
+
+
+def _count_hours(
+    connection: SnowflakeConnection, session: Session, since: datetime, until: datetime
+) -> dict[datetime, Counted]:
+    started = (since - LONGEST_STATEMENT, until)
+    window = (since, *started, QUERY_TAG, until, *started)
+    views = (snowflake_views.QUERY_HISTORY, snowflake_views.DIRECT_ACCESSES)
+    with _explained(connection, *views), session.cursor() as cursor:
+        cursor.execute(snowflake_views.COUNTED_HOURS, [_bound(value) for value in window])
+        return dict(map(_counted, cursor.fetchall()))
+
+
+def _counted(row: Sequence[str]) -> tuple[datetime, Counted]:
+    hour, statements, statement_ids, accesses, latest_end = map(int, row)
+    return _time(hour), Counted(statements, statement_ids, accesses, _time(latest_end))
+
+
+def _time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
 def _read_views(reading: _Reading, start: datetime, end: datetime) -> tuple[snowflake_rows.Views, tuple[str, ...]]:
-    window = (start, end, start - LONGEST_STATEMENT, end, QUERY_TAG)
+    window = (start, start - LONGEST_STATEMENT, end, QUERY_TAG, end)
     query_history = reading.drain(snowflake_views.QUERY_HISTORY, [window])
     access_history = reading.drain(reading.accesses, _starts(query_history) or [(start, end)])
     sessions = reading.drain(snowflake_views.SESSIONS, [(start - LONGEST_SESSION, end)])
@@ -96,10 +129,11 @@ def _is_empty(frame: pl.LazyFrame) -> bool:
 class _Reading:
     """A session that drains views into files, each wholly or not at all."""
 
-    def __init__(self, connection: SnowflakeConnection, session: Session, spool: Path) -> None:
+    def __init__(self, connection: SnowflakeConnection, session: Session, spool: Path, counted: Counted) -> None:
         self.connection = connection
         self.session = session
         self.spool = spool
+        self.counted = counted
         self.missing: list[str] = []
         direct = connection.objects == "direct"
         self.accesses = snowflake_views.DIRECT_ACCESSES if direct else snowflake_views.BASE_ACCESSES
@@ -188,6 +222,7 @@ def _facts(
     redacted, pending = pl.col("text_state") == "REDACTED", pl.col("access_state") == "PENDING"
     counts = statements.select(pl.len(), redacted=redacted.sum(), pending=pending.sum()).collect().row(0, named=True)
     return ReadFacts(
+        counted=reading.counted,
         statements=counts["len"],
         accesses=_count(accesses),
         source_duplicates=_count(views.query_history) - counts["len"],
@@ -264,16 +299,18 @@ def _der(connection: SnowflakeConnection) -> bytes:
 
 
 @contextmanager
-def _explained(connection: SnowflakeConnection, view: View) -> Iterator[None]:
-    """Turn errors while a view is read into one sentence that says what to do."""
+def _explained(connection: SnowflakeConnection, *views: View) -> Iterator[None]:
+    """Turn errors while views are read together into one sentence about one of them that says what to do."""
     import snowflake.connector
 
     try:
         yield
     except snowflake.connector.Error as error:
+        view = next((view for view in views if view.name in str(error.msg).upper()), views[0])
         raise HistoryError(_message(connection, _remedy(connection, view, error.errno or 0))) from error
     except OSError as error:
-        msg = f"{view.path} cannot be kept in the spool folder ({type(error).__name__}); check its disk and its owner."
+        kind = type(error).__name__
+        msg = f"{views[0].path} cannot be kept in the spool folder ({kind}); check its disk and its owner."
         raise HistoryError(_message(connection, msg)) from error
 
 

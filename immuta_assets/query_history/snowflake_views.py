@@ -4,6 +4,10 @@ Every column is named and travels as text, numbers and times (microseconds since
 comes with its own integer widths, and ids are wider than a float holds. Add a column when ``snowflake_rows`` needs it;
 one that older accounts lack goes into ``optional`` too. Statements are whole texts with ``?`` for every value. The long
 views come sorted by query id, so that ranges of ids lie together in the spooled files.
+
+A statement belongs to the hour of its latest end, whole: Snowflake now and then gives further rows of a query id, and
+nothing promises that they end in the same hour. Later ends are looked for among statements that started before the hour
+closed, so no more history is read. Anybody may set a query tag: it hides only what our own user ran.
 """
 
 from __future__ import annotations
@@ -65,9 +69,10 @@ select
     seen.rows_updated::varchar as rows_updated,
     seen.rows_deleted::varchar as rows_deleted
 from snowflake.account_usage.query_history as seen
-where seen.end_time >= ? and seen.end_time < ?
+where seen.end_time >= ?
     and seen.start_time >= ? and seen.start_time < ?
-    and coalesce(seen.query_tag, '') <> ?
+    and not coalesce(seen.query_tag = ? and seen.user_name = current_user(), false)
+qualify max(seen.end_time) over (partition by seen.query_id) < ?
 order by seen.query_id
 """
 _ACCESS_HISTORY = """
@@ -111,6 +116,40 @@ ACCESS_RECORDED = """
 select count(*)::varchar as accesses
 from snowflake.account_usage.access_history as seen
 where seen.query_start_time >= ? and seen.query_start_time < ?
+"""
+COUNTED_HOURS = """
+with ended as (
+    select
+        seen.query_id as query_id,
+        date_part(epoch_microsecond, seen.end_time) as ended_at,
+        max(date_part(epoch_microsecond, seen.end_time)) over (partition by seen.query_id) as latest_end
+    from snowflake.account_usage.query_history as seen
+    where seen.end_time >= ?
+        and seen.start_time >= ? and seen.start_time < ?
+        and not coalesce(seen.query_tag = ? and seen.user_name = current_user(), false)
+    qualify max(seen.end_time) over (partition by seen.query_id) < ?
+),
+held as (
+    select query_id, latest_end, latest_end - mod(latest_end, 3600000000) as ended_hour, count(*) as statement_rows
+    from ended
+    where ended_at >= latest_end - mod(latest_end, 3600000000)
+    group by query_id, latest_end
+),
+accessed as (
+    select seen.query_id as query_id, count(*) as access_rows
+    from snowflake.account_usage.access_history as seen
+    where seen.query_start_time >= ? and seen.query_start_time < ?
+    group by seen.query_id
+)
+select
+    held.ended_hour::varchar as ended_hour,
+    sum(held.statement_rows)::integer::varchar as statements,
+    count(*)::varchar as statement_ids,
+    coalesce(sum(accessed.access_rows), 0)::integer::varchar as accesses,
+    max(held.latest_end)::varchar as latest_end
+from held
+left join accessed on accessed.query_id = held.query_id
+group by held.ended_hour
 """
 
 QUERY_HISTORY = View(

@@ -71,8 +71,8 @@ def line(platform: Platform) -> pl.Expr:
 
 
 def lines(events: pl.DataFrame, platform: Platform) -> Iterator[bytes]:
-    """Give the events of one platform as JSON lines in UTF-8, each with its newline."""
-    for part in events.iter_slices(_SLICE):
+    """Give the events of one platform that hold as JSON lines in UTF-8, each with its newline."""
+    for part in events.filter(~pl.col("withdrawn")).iter_slices(_SLICE):
         for text in part.select(line=line(platform))["line"]:
             yield text.encode() + b"\n"
 

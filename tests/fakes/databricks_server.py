@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,6 +89,8 @@ class Warehouse:
     cloud_fetch: bool = False
     errors: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Part of a statement → SQLSTATE and message it fails with."""
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Part of a statement → what happens just before it is run."""
     loses_results: bool = False
     """Whether results are gone after their first page."""
     unavailable: int = 0
@@ -153,6 +155,9 @@ class Warehouse:
         for part, error in self.errors.items():
             if part in request.statement:
                 return Operation(error=error)
+        for part, happen in self.before.items():
+            if part in request.statement:
+                happen()
         parameters = {parameter.name: parameter.value.stringValue for parameter in request.parameters or ()}
         try:
             with self.lock:
@@ -196,6 +201,8 @@ def _translated(statement: str) -> str:
             table.set("catalog", exp.to_identifier("dbx_system"))
     for user in list(tree.find_all(exp.CurrentUser)):
         user.replace(exp.Literal.string(PRINCIPAL))
+    for collected in list(tree.find_all(exp.ArrayUniqueAgg)):
+        collected.replace(exp.func("coalesce", collected.copy(), exp.array()))  # empty, not null, where all are null
     return tree.sql(dialect="duckdb")
 
 

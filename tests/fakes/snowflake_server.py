@@ -1,7 +1,8 @@
 """A Snowflake account that answers the genuine driver over a loopback socket: fakesnow, with an account's manners.
 
 Added here is what fakesnow leaves out and readers stumble over: results in several downloads, each with the narrowest
-integers for its own values; sessions that expire and are renewed; missing grants; any failure of a statement, in order.
+integers for its own values; sessions that expire and are renewed; who the user of a session is; missing grants; any
+failure of a statement, in order; rows that arrive between two statements.
 The ``ACCOUNT_USAGE`` views are tables with Snowflake's column names. What a test puts into them belongs to the test.
 """
 
@@ -14,7 +15,7 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,6 +74,9 @@ class SnowflakeServer:
         self.logins: list[dict[str, Any]] = []
         self.renewals = 0
         self._failures: list[tuple[str, int | Mapping[str, str]]] = []
+        self._arrivals: list[tuple[str, Callable[[], None]]] = []
+        self._withheld: dict[str, dict[str, str]] = {}
+        self._users: dict[str, str] = {}
         self._downloads: dict[str, bytes] = {}
         for view in VIEWS:
             self.create(view)
@@ -97,29 +101,44 @@ class SnowflakeServer:
         """Answer the next statements with a fragment, or logins of that user, with an HTTP status or an error."""
         self._failures += [(fragment, reply)] * times
 
+    def withhold(self, view: str, code: int) -> None:
+        """Refuse every statement that names a view, in the words of an account without the grant for it."""
+        path = f"SNOWFLAKE.ACCOUNT_USAGE.{view.upper()}"
+        self._withheld[path] = sql_error(
+            code, f"SQL compilation error:\nObject '{path}' does not exist or not authorized."
+        )
+
+    def afterwards(self, fragment: str, happens: Callable[[], None]) -> None:
+        """Let something happen once, as soon as the next statement with a fragment has its result."""
+        self._arrivals.append((fragment, happens))
+
     async def login(self, request: Request) -> Response:
         login = (await _json(request))["data"]
         self.logins.append(login)
         if refusal := self._failure(login["LOGIN_NAME"]):
             return refusal
         reply = json.loads((await fakesnow_server.login_request(request)).body)
+        self._users[reply["data"]["token"]] = login["LOGIN_NAME"].upper()
         reply["data"] |= {"masterToken": "master", "validityInSeconds": 3600, "masterValidityInSeconds": 14_400}
         return JSONResponse(reply)
 
     async def renew(self, request: Request) -> Response:
         self.renewals += 1
         token = secrets.token_urlsafe(32)
-        sessions = fakesnow_server.sessions
-        sessions[token] = sessions[(await _json(request))["oldSessionToken"]]
+        for of_session in (fakesnow_server.sessions, self._users):
+            of_session[token] = of_session[(await _json(request))["oldSessionToken"]]
         lifetimes = {"validityInSecondsST": 3600, "validityInSecondsMT": 14_400}
         return JSONResponse({"data": {"sessionToken": token, "masterToken": "master", **lifetimes}, "success": True})
 
     async def query(self, request: Request) -> Response:
         statement = await _json(request)
         self.statements.append(statement)
-        if refusal := self._failure(statement["sqlText"]):
+        if refusal := self._failure(statement["sqlText"]) or self._missing_grant(statement["sqlText"]):
             return refusal
-        reply = json.loads((await fakesnow_server.query_request(request)).body)
+        user = self._users[fakesnow_server.to_token(request)]
+        said = statement | {"sqlText": statement["sqlText"].replace("current_user()", f"'{user}'")}
+        reply = json.loads((await fakesnow_server.query_request(_saying(request, said))).body)
+        self._arrive(statement["sqlText"])
         return JSONResponse(self._in_parts(reply, str(request.base_url)))
 
     async def download(self, request: Request) -> Response:
@@ -132,6 +151,15 @@ class SnowflakeServer:
                 self._failures.remove(failure)
                 return _failed(failure[1])
         return None
+
+    def _missing_grant(self, asked: str) -> Response | None:
+        return next((_failed(reply) for path, reply in self._withheld.items() if path in asked.upper()), None)
+
+    def _arrive(self, asked: str) -> None:
+        due = [arrival for arrival in self._arrivals if arrival[0] in asked]
+        for arrival in due:
+            self._arrivals.remove(arrival)
+            arrival[1]()
 
     def _in_parts(self, reply: dict[str, Any], address: str) -> dict[str, Any]:
         data = reply.get("data") or {}
@@ -189,6 +217,17 @@ async def _json(request: Request) -> dict[str, Any]:
     body = await request.body()
     content: dict[str, Any] = json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
     return content
+
+
+def _saying(request: Request, content: dict[str, Any]) -> Request:
+    """Return a request as it came, with other content."""
+    body = json.dumps(content).encode()
+    compressed = request.headers.get("Content-Encoding") == "gzip"
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": gzip.compress(body) if compressed else body}
+
+    return Request(request.scope, receive)
 
 
 def _failed(reply: int | Mapping[str, str]) -> Response:

@@ -1,7 +1,8 @@
-"""Query events: the two documented ones, ids and revisions, and that every line says what the frame says."""
+"""What query events say: the two documented ones, ids, and that every line says what the frame says."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime
@@ -14,17 +15,15 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from query_rows import DATABRICKS, LATER, RECEIVED, SNOWFLAKE, access, data_source, frame, tag
 
-from immuta_assets.query_history import uam
-from immuta_assets.query_history.events import NAMESPACE, Origin, QueryEvents, events, revised
+from immuta_assets.query_history import objects, uam
+from immuta_assets.query_history.events import NAMESPACE, Origin, QueryEvents, events
 from immuta_assets.query_history.history import ACCESS_STATES, STATUSES, Accesses, Platform
 from immuta_assets.query_history.identities import IdentifiedStatements
+from immuta_assets.query_history.revisions import revised
 from immuta_assets.tenant.collections import Columns, DataSources, Tags
 
-RECEIVED = datetime(2026, 3, 1, 7, 5, tzinfo=UTC)
-LATER = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
-SNOWFLAKE = Origin("acme.example", Platform.SNOWFLAKE, "acme-eu", "acme.snowflake.example")
-DATABRICKS = Origin("acme.example", Platform.DATABRICKS, "dbc-1", "dbc-1.databricks.example")
 DOCUMENTED = [
     json.loads(line) for line in Path(__file__).with_name("documented_events.jsonl").read_text("utf-8").splitlines()
 ]
@@ -37,43 +36,6 @@ in_order = partial(json.loads, object_pairs_hook=tuple)
 """JSON with the order of its keys."""
 
 
-def default(name: str, column: dy.Column) -> Any:
-    if column.nullable:
-        return None
-    if isinstance(column, dy.Enum):
-        return column.categories[0]
-    defaults: dict[pl.DataType, Any] = {pl.Int64(): 1, pl.Boolean(): False, pl.String(): name}
-    return [] if isinstance(column, dy.List) else defaults.get(column.dtype, RECEIVED)
-
-
-def frame(schema: type[dy.Schema], *rows: dict[str, Any]) -> pl.LazyFrame:
-    columns = schema.columns()
-    assert all(row.keys() <= columns.keys() for row in rows)
-    filled = [{key: row.get(key, default(key, column)) for key, column in columns.items()} for row in rows]
-    data = pl.DataFrame(filled, schema={key: column.dtype for key, column in columns.items()})
-    return schema.validate(data).lazy()
-
-
-def access(query_id: str, full_name: str, **others: Any) -> dict[str, Any]:
-    database, schema, name = full_name.split(".")
-    return {
-        "query_id": query_id, "object_name": full_name, "database": database, "schema": schema, "name": name,
-        "object_type": "TABLE", **others,
-    }  # fmt: skip
-
-
-def data_source(full_name: str, origin: Origin = SNOWFLAKE, **others: Any) -> dict[str, Any]:
-    database, schema, table = full_name.split(".")
-    return {
-        "data_source_id": 7, "name": "Orders", "technology": origin.platform.capitalize(), "database": database,
-        "schema": schema, "table": table, **others,
-    }  # fmt: skip
-
-
-def tag(name: str, **others: Any) -> dict[str, Any]:
-    return {"name": name, "source": None, "context": None, "description": None, "added_on": None, **others}
-
-
 def made(
     statements: list[dict[str, Any]],
     accesses: list[dict[str, Any]],
@@ -83,16 +45,15 @@ def made(
 ) -> pl.DataFrame:
     """Events of rows of which only the keys that matter are given."""
     known = tenant or {}
-    result = events(
-        frame(IdentifiedStatements, *statements),
-        frame(Accesses, *accesses),
+    catalog = objects.catalog(
         frame(DataSources, *known.get("data_sources", [])),
         frame(Columns, *known.get("columns", [])),
         frame(Tags, *known.get("tags", [])),
-        origin=origin,
-        received_at=received_at,
+        origin.platform,
+        origin.host,
     )
-    return QueryEvents.validate(result.collect())
+    told = events(frame(IdentifiedStatements, *statements), frame(Accesses, *accesses), catalog, origin).collect()
+    return QueryEvents.validate(revised(told, QueryEvents.create_empty(lazy=True), received_at))
 
 
 def said(result: pl.DataFrame, origin: Origin = SNOWFLAKE) -> list[Any]:
@@ -314,37 +275,18 @@ def test_times_have_milliseconds_and_a_duration_is_in_seconds() -> None:
     assert event["auditPayload"]["duration"] == 0.557
 
 
-def test_an_unchanged_event_keeps_its_first_receipt_and_revision() -> None:
-    rows, accesses = [{"query_id": "q"}], [access("q", "DB.S.A")]
-    first = made(rows, accesses)
-    again = revised(made(rows, accesses, received_at=LATER).lazy(), first.lazy()).collect()
-    assert again.equals(first)
-
-
-def test_a_changed_event_has_the_next_revision_and_keeps_its_first_receipt() -> None:
-    first = made([{"query_id": "q"}], [])
-    named = made([{"query_id": "q", **USER}], [], received_at=LATER)
-    second = revised(named.lazy(), first.lazy())
-    third = revised(made([{"query_id": "q"}], [], received_at=LATER).lazy(), second).collect()
-    assert second.select("id", "revision", "receivedTimestamp").collect().rows() == [
-        (event_id(SNOWFLAKE, "q"), 2, RECEIVED)
-    ]
-    assert third.select("revision", "content_hash").rows() == [(3, first["content_hash"][0])]
-
-
-def test_objects_that_arrive_later_revise_the_event_without_targets_and_add_the_others() -> None:
-    rows = [{"query_id": "p"}, {"query_id": "q", "access_state": "PENDING"}]
-    arrived = made(rows, [access("q", "DB.S.B"), access("q", "DB.S.A")], received_at=LATER)
-    result = revised(arrived.lazy(), made(rows, []).lazy()).collect()
-    assert result.select("query_id", "object_name", "revision", "receivedTimestamp").rows() == [
-        ("p", None, 1, RECEIVED), ("q", "DB.S.A", 2, RECEIVED), ("q", "DB.S.B", 1, LATER),
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "change",
-    [{"text": "SELECT 2"}, {"rows_produced": 5}, {"user_agent": "DBeaver"}, {"status": "FAILURE"}, {"user_id": "t"}],
-    ids=str,
+    [
+        {"text": "SELECT 2"},
+        {"text": "x" * 3_000},
+        {"ended_at": LATER},
+        {"rows_produced": 5},
+        {"user_agent": "DBeaver"},
+        {"status": "FAILURE"},
+        {"user_id": "t"},
+    ],
+    ids=lambda change: next(iter(change)),
 )
 def test_the_content_hash_changes_with_what_the_event_says(change: dict[str, Any]) -> None:
     row = {"query_id": "q", **USER}
@@ -357,6 +299,39 @@ def test_the_content_hash_does_not_depend_on_receipt_or_bookkeeping() -> None:
         for state, moment in zip(ACCESS_STATES, [RECEIVED, LATER] * 3, strict=False)
     ]
     assert len(set(hashes)) == 1
+
+
+def test_a_text_that_differs_where_it_is_cut_is_another_content() -> None:
+    hashes = {made([{"query_id": "q", "text": "x" * length}], [])["content_hash"][0] for length in (3_000, 4_000)}
+    assert len(hashes) == 2
+
+
+def test_the_content_hash_is_that_of_the_facts_of_statement_and_object_as_json() -> None:
+    result = made([{"query_id": "q", "duration_ms": 557, **USER}], [access("q", "DB.S.A", accessed_columns=["X"])])
+    facts = {
+        "client_ip": None, "cluster_number": None, "duration_ms": 557, "error_code": None, "error_message": None,
+        "iam_id": "bim", "name": "Taylor", "profile_id": 10, "query_id": "q", "role_name": None, "rows_produced": None,
+        "session_id": None, "ended_at": 1_772_348_700_000_000, "started_at": 1_772_348_700_000_000, "status": "SUCCESS",
+        "text": None, "user_agent": None, "user_id": "taylor@acme.example", "user_name": None, "warehouse_id": None,
+        "warehouse_name": None,
+    }  # fmt: skip
+    said_of_object = {
+        "targets": result["targets"].to_list()[0],
+        "objectsAccessed": result["auditPayload"].struct.field("objectsAccessed").to_list()[0],
+    }
+
+    def digest(path: tuple[str, ...], content: dict[str, Any]) -> str:
+        text = "".join(f"{part}\0" for part in path) + json.dumps(content, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    expected = digest(SNOWFLAKE, dict(sorted(facts.items()))) + digest((), said_of_object)
+    assert result["content_hash"].to_list() == [expected]
+
+
+def test_a_withdrawn_event_has_no_line() -> None:
+    result = made([{"query_id": "p"}, {"query_id": "q"}], [])
+    withdrawn = result.with_columns(withdrawn=pl.col("query_id") == "p")
+    assert [event["auditPayload"]["queryId"] for event in said(withdrawn)] == ["q"]
 
 
 def test_an_hour_without_statements_has_no_events() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +19,7 @@ from fakes.snowflake_server import SESSION_EXPIRED, SnowflakeServer, serving, sq
 from immuta_assets.query_history import snowflake
 from immuta_assets.query_history.connections import SnowflakeConnection, load
 from immuta_assets.query_history.history import Accesses, Statements
-from immuta_assets.query_history.hour import HistoryError, Hour, bounds
+from immuta_assets.query_history.hour import Counted, HistoryError, Hour, bounds
 
 # fakesnow, in its thread, takes a way through DuckDB that DuckDB advises against.
 pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")
@@ -98,6 +100,10 @@ def table(name: str, *columns: str, domain: str = "Table") -> Row:
 
 def read(account: SnowflakeServer, folder: Path, *, now: datetime = SOON, objects: str = "direct") -> Hour:
     return snowflake.read_hour(connection(account, folder, objects=objects), HOUR, folder / "spool", now=now)
+
+
+def count(account: SnowflakeServer, folder: Path, since: datetime, until: datetime) -> dict[datetime, Counted]:
+    return snowflake.count_hours(connection(account, folder), since, until)
 
 
 def only(frame: pl.LazyFrame) -> dict[str, object]:
@@ -241,11 +247,29 @@ def test_one_long_statement_does_not_make_the_hours_between_be_read(account: Sno
     assert [int(window["2"]["value"]) - int(window["1"]["value"]) for window in asked] == [3600 * 10**9] * 2
 
 
-def test_own_statements_are_no_part_of_the_history(account: SnowflakeServer, tmp_path: Path) -> None:
-    tags = {"own": snowflake.QUERY_TAG, "tagged": "nightly", "empty": "", "none": None}
-    insert(account, "query_history", *(statement(name, query_tag=tag) for name, tag in tags.items()))
-    found = read(account, tmp_path).statements
-    assert column(found, "query_id", "status").keys() == {"tagged", "empty", "none"}
+def test_only_what_our_own_user_ran_under_our_tag_is_no_part_of_the_history(
+    account: SnowflakeServer, tmp_path: Path
+) -> None:
+    ours, our_tag = "HISTORY_READER", snowflake.QUERY_TAG
+    ran = {
+        "own": (ours, our_tag),
+        "own user, other tag": (ours, "nightly"),
+        "own user, empty tag": (ours, ""),
+        "own user, no tag": (ours, None),
+        "other user, our tag": ("TAYLOR", our_tag),
+        "name quoted, our tag": ("history_reader", our_tag),
+        "no user, our tag": (None, our_tag),
+        "no user, no tag": (None, None),
+    }
+    rows = (statement(name, user_name=user, query_tag=tag) for name, (user, tag) in ran.items())
+    insert(account, "query_history", *rows)
+    hour = read(account, tmp_path)
+    assert column(hour.statements, "query_id", "status").keys() == ran.keys() - {"own"}
+    assert hour.facts.counted.statements == len(ran) - 1
+
+
+def test_our_statements_carry_our_tag_and_speak_of_times_in_utc(account: SnowflakeServer, tmp_path: Path) -> None:
+    read(account, tmp_path)
     assert account.logins[-1]["SESSION_PARAMETERS"]["QUERY_TAG"] == snowflake.QUERY_TAG
     assert account.logins[-1]["SESSION_PARAMETERS"]["TIMEZONE"] == "UTC"
 
@@ -262,6 +286,27 @@ def test_rows_of_one_statement_become_one_the_newest_and_are_counted(account: Sn
     hour = read(account, tmp_path)
     assert column(hour.statements, "query_id", "role_name") == {"once": None, "twice": "NEW"}
     assert hour.facts.source_duplicates == 1
+
+
+def test_a_statement_that_was_given_a_later_end_belongs_to_the_hour_of_that_end_only(
+    account: SnowflakeServer, tmp_path: Path
+) -> None:
+    next_hour, usual_end = HOUR + timedelta(hours=1), HOUR + timedelta(minutes=1)
+    insert(account, "query_history", statement("corrected", role_name="OLD"), statement("other"))
+    insert(account, "access_history", access("corrected", table("D.S.T")))
+    before = read(account, tmp_path / "before")
+    insert(account, "query_history", statement("corrected", end_time=next_hour, role_name="NEW"))
+    after = read(account, tmp_path / "after")
+    later = snowflake.read_hour(connection(account, tmp_path), next_hour, tmp_path / "later", now=LATER)
+    assert column(before.statements, "query_id", "role_name") == {"corrected": "OLD", "other": None}
+    assert column(after.statements, "query_id", "role_name") == {"other": None}
+    assert column(later.statements, "query_id", "role_name") == {"corrected": "NEW"}
+    assert column(later.accesses, "query_id", "object_name") == {"corrected": "D.S.T"}
+    assert before.facts.counted == Counted(2, 2, 1, usual_end)
+    assert count(account, tmp_path, HOUR, HOUR + timedelta(hours=2)) == {
+        HOUR: Counted(1, 1, 0, usual_end),
+        next_hour: Counted(1, 1, 1, next_hour),
+    }
 
 
 def test_statements_parsed_in_several_ranges_are_the_same(
@@ -284,6 +329,111 @@ def test_values_are_told_in_the_statement_but_never_part_of_its_text(account: Sn
     texts = [sent["sqlText"] for sent in account.statements]
     assert [text for text in texts if snowflake.QUERY_TAG in text or "2025" in text] == []
     assert [text for text in texts if "select *" in text.lower() and not text.startswith("select * from SNOW")] == []
+
+
+# --- What is counted ---------------------------------------------------------------------------------------------
+
+
+def test_statements_count_in_the_hour_they_ended_in_and_empty_hours_are_absent(
+    account: SnowflakeServer, tmp_path: Path
+) -> None:
+    hour, instant = timedelta(hours=1), timedelta(microseconds=1)
+    ends = [HOUR - instant, HOUR, HOUR + hour - instant, HOUR + 3 * hour, HOUR + 4 * hour - instant, HOUR + 4 * hour]
+    days_ago = HOUR - timedelta(days=6)
+    rows = [statement(f"q{number}", start_time=days_ago, end_time=end) for number, end in enumerate(ends)]
+    insert(account, "query_history", *rows)
+    insert(account, "access_history", *(access(name, query_start_time=days_ago) for name in ("q1", "q3", "q4", "q5")))
+    assert count(account, tmp_path, HOUR, HOUR + 4 * hour) == {
+        HOUR: Counted(statements=2, statement_ids=2, accesses=1, latest_end=ends[2]),
+        HOUR + 3 * hour: Counted(statements=2, statement_ids=2, accesses=2, latest_end=ends[4]),
+    }
+
+
+def test_nothing_is_counted_where_nothing_happened_or_nothing_is_asked_for(
+    account: SnowflakeServer, tmp_path: Path
+) -> None:
+    insert(account, "access_history", access("without a statement"))
+    assert count(account, tmp_path, HOUR, HOUR + timedelta(hours=1)) == {}
+    insert(account, "query_history", statement())
+    assert count(account, tmp_path, HOUR, HOUR) == {}
+
+
+def test_hours_are_counted_in_utc_whatever_zone_asks(account: SnowflakeServer, tmp_path: Path) -> None:
+    insert(account, "query_history", statement())
+    zone = timezone(timedelta(hours=-7))
+    (found,) = count(account, tmp_path, HOUR.astimezone(zone), (HOUR + timedelta(hours=1)).astimezone(zone))
+    assert found.isoformat() == "2025-03-04T05:00:00+00:00"
+    with pytest.raises(ValueError, match="An hour is given by its start with a time zone"):
+        count(account, tmp_path, HOUR, SOON)
+
+
+def test_further_rows_of_a_statement_count_and_do_not_multiply_its_accesses(
+    account: SnowflakeServer, tmp_path: Path
+) -> None:
+    newest = HOUR + timedelta(minutes=9)
+    insert(account, "query_history", statement("twice"), statement("twice", end_time=newest), statement("once"))
+    insert(account, "access_history", access("twice"), access("once"), access("of another hour"))
+    insert(account, "access_history", access("twice", query_start_time=HOUR + timedelta(milliseconds=1)))
+    hour = read(account, tmp_path)
+    assert hour.facts.counted == Counted(statements=3, statement_ids=2, accesses=3, latest_end=newest)
+
+
+def test_accesses_that_come_later_change_the_count(account: SnowflakeServer, tmp_path: Path) -> None:
+    insert(account, "query_history", statement("q1"), statement("q2"))
+    insert(account, "access_history", access("q1", table("D.S.T")))
+    stored = read(account, tmp_path).facts.counted
+    same = count(account, tmp_path, HOUR, HOUR + timedelta(hours=1))
+    insert(account, "access_history", access("q2", table("D.S.T")))
+    changed = count(account, tmp_path, HOUR, HOUR + timedelta(hours=1))
+    assert same == {HOUR: stored}
+    assert changed == {HOUR: stored._replace(accesses=2)}
+
+
+@pytest.mark.parametrize("view", ["query_history", "access_history"])
+def test_what_arrives_while_an_hour_is_read_differs_from_its_count(
+    account: SnowflakeServer, tmp_path: Path, view: str
+) -> None:
+    late = {"query_history": statement("late"), "access_history": access("early", table("D.S.T"))}
+    insert(account, "query_history", statement("early"))
+    account.afterwards("as statement_ids", lambda: insert(account, view, late[view]))
+    hour = read(account, tmp_path)
+    assert hour.facts.statements + hour.facts.accesses == 2
+    assert hour.facts.counted == Counted(1, 1, 0, HOUR + timedelta(minutes=1))
+    assert count(account, tmp_path, HOUR, HOUR + timedelta(hours=1)) != {HOUR: hour.facts.counted}
+
+
+def drawn_statements(draw: random.Random, first: datetime, hours: int) -> list[dict[str, object]]:
+    """Return rows of a few statements, many of them given several ends, within some hours and one more on each side."""
+    rows = []
+    for number in draw.choices(range(60), k=150):
+        end = first + timedelta(minutes=draw.randrange(-60, 60 * hours + 60))
+        own = {"user_name": "HISTORY_READER", "query_tag": snowflake.QUERY_TAG} if number < 3 else {}
+        rows.append(statement(f"q{number}", start_time=first - timedelta(days=1 + number % 7), end_time=end, **own))
+    return rows
+
+
+@pytest.mark.parametrize("objects", ["direct", "base"])
+def test_a_reading_counts_its_hour_as_a_count_of_many_hours_does(
+    account: SnowflakeServer, tmp_path: Path, objects: str
+) -> None:
+    draw = random.Random(4)
+    first, hours = HOUR - timedelta(hours=2), 4
+    rows = drawn_statements(draw, first, hours)
+    insert(account, "query_history", *rows)
+    for row in draw.choices(rows, k=40):
+        insert(account, "access_history", access(str(row["query_id"]), query_start_time=row["start_time"]))
+    opened = connection(account, tmp_path, objects=objects)
+    starts = [first + timedelta(hours=number) for number in range(hours)]
+    found = {hour: snowflake.read_hour(opened, hour, tmp_path / f"{hour:%H}", now=LATER) for hour in starts}
+    ids = pl.concat([hour.statements.select("query_id").collect() for hour in found.values()])["query_id"]
+    assert ids.is_unique().all()
+    counts = snowflake.count_hours(opened, first, first + timedelta(hours=hours))
+    assert counts == {start: hour.facts.counted for start, hour in found.items()}
+    for facts in (hour.facts for hour in found.values()):
+        assert (facts.statements, facts.source_duplicates) == (
+            facts.counted.statement_ids,
+            facts.counted.statements - facts.counted.statement_ids,
+        )
 
 
 # --- What the platform does on the way -----------------------------------------------------------------------------
@@ -346,13 +496,16 @@ def test_a_session_that_expires_is_renewed(account: SnowflakeServer, tmp_path: P
 def test_a_missing_grant_is_named(
     account: SnowflakeServer, tmp_path: Path, view: str, database_role: str, code: int
 ) -> None:
-    account.fail(f"SNOWFLAKE.ACCOUNT_USAGE.{view}", sql_error(code, "Object does not exist or not authorized."))
+    account.withhold(view, code)
     with pytest.raises(HistoryError) as raised:
         read(account, tmp_path)
     assert str(raised.value) == (
         f"Snowflake connection sales: role HISTORY cannot read SNOWFLAKE.ACCOUNT_USAGE.{view} (error {code}); "
         f"as ACCOUNTADMIN run: GRANT DATABASE ROLE SNOWFLAKE.{database_role} TO ROLE HISTORY;"
     )
+    if database_role == "GOVERNANCE_VIEWER":  # the views that are counted
+        with pytest.raises(HistoryError, match=re.escape(str(raised.value))):
+            count(account, tmp_path, HOUR, HOUR + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
@@ -399,7 +552,7 @@ def pem(password: bytes | None = None) -> str:
 def test_a_key_pair_opens_the_account(account: SnowflakeServer, tmp_path: Path, passphrase: str) -> None:
     secrets = {"private_key": pem(passphrase.encode())}
     secrets |= {"private_key_passphrase": passphrase} if passphrase else {}
-    snowflake.read_hour(connection(account, tmp_path, **secrets), HOUR, tmp_path / "spool")
+    snowflake.read_hour(connection(account, tmp_path, **secrets), HOUR, tmp_path / "spool", now=SOON)
     assert account.logins[-1]["AUTHENTICATOR"] == "SNOWFLAKE_JWT"
     assert account.logins[-1]["TOKEN"].count(".") == 2
 
@@ -407,12 +560,12 @@ def test_a_key_pair_opens_the_account(account: SnowflakeServer, tmp_path: Path, 
 def test_a_key_that_does_not_open_is_named_and_not_shown(account: SnowflakeServer, tmp_path: Path) -> None:
     locked = connection(account, tmp_path, private_key=pem(b"open sesame"))
     with pytest.raises(HistoryError, match="private_key is no key in PEM that opens") as raised:
-        snowflake.read_hour(locked, HOUR, tmp_path / "spool")
+        snowflake.read_hour(locked, HOUR, tmp_path / "spool", now=SOON)
     assert "PRIVATE KEY" not in str(raised.value)
 
 
 def test_a_token_opens_the_account(account: SnowflakeServer, tmp_path: Path) -> None:
-    snowflake.read_hour(connection(account, tmp_path, token="ey.token"), HOUR, tmp_path / "spool")  # noqa: S106
+    snowflake.read_hour(connection(account, tmp_path, token="ey.token"), HOUR, tmp_path / "spool", now=SOON)  # noqa: S106
     assert (account.logins[-1]["AUTHENTICATOR"], account.logins[-1]["TOKEN"]) == ("OAUTH", "ey.token")
 
 
@@ -681,7 +834,7 @@ def test_real_statements_about_users_roles_and_files_are_read(account: Snowflake
         datetime.fromtimestamp(float(row["END_TIME"]), UTC).replace(minute=0, second=0, microsecond=0) for row in rows
     }
     opened = connection(account, tmp_path)
-    hours = [snowflake.read_hour(opened, end, tmp_path / f"{end:%d%H}") for end in sorted(ends)]
+    hours = [snowflake.read_hour(opened, end, tmp_path / f"{end:%d%H}", now=LATER) for end in sorted(ends)]
     found = pl.concat([Statements.validate(hour.statements.collect()) for hour in hours])
     assert set(found["query_id"]) == {row["QUERY_ID"] for row in rows}
     assert found.height + sum(hour.facts.source_duplicates for hour in hours) == len(rows)

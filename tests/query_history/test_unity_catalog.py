@@ -12,10 +12,11 @@ import pytest
 from fakes.databricks_server import PRINCIPAL, SECRET, TOKEN, Warehouse, serve
 from pydantic import SecretStr
 
+from immuta_assets.query_history import unity_catalog, unity_catalog_rows
 from immuta_assets.query_history.connections import UnityCatalogConnection
 from immuta_assets.query_history.history import Accesses, Statements
-from immuta_assets.query_history.hour import HistoryError, Hour
-from immuta_assets.query_history.unity_catalog import read_hour
+from immuta_assets.query_history.hour import Counted, HistoryError, Hour
+from immuta_assets.query_history.unity_catalog import count_hours, read_hour
 
 HOUR = datetime(2026, 6, 27, 11, tzinfo=UTC)
 LATER = HOUR + timedelta(days=1)
@@ -30,11 +31,20 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def read(warehouse: Warehouse, tmp_path: Path) -> Any:
-    def read(*, now: datetime = LATER, **changes: Any) -> Hour:
+    def read(hour: datetime = HOUR, *, now: datetime = LATER, **changes: Any) -> Hour:
         given = {} if "client_id" in changes else {"token": SecretStr(TOKEN)}
-        return read_hour(connection(warehouse, tmp_path, **given | changes), HOUR, tmp_path, now=now)
+        return read_hour(connection(warehouse, tmp_path, **given | changes), hour, tmp_path / "spool" / "hour", now=now)
 
     return read
+
+
+@pytest.fixture
+def count(warehouse: Warehouse, tmp_path: Path) -> Any:
+    def count(first: datetime = HOUR, hours: int = 1, **changes: Any) -> dict[datetime, Counted]:
+        opened = connection(warehouse, tmp_path, token=SecretStr(TOKEN), **changes)
+        return count_hours(opened, first, first + timedelta(hours=hours))
+
+    return count
 
 
 def connection(warehouse: Warehouse, folder: Path, **changes: Any) -> UnityCatalogConnection:
@@ -79,6 +89,17 @@ def lineage(warehouse: Warehouse, statement_id: str | None = "q1", *, at: dateti
             for key, value in part.items()
         }  # fmt: skip
     insert(warehouse, "access.column_lineage", **row)
+
+
+def reached(warehouse: Warehouse, name: str, *, direct: bool) -> None:
+    """A row of table lineage of ``q1``."""
+    insert(warehouse, "access.table_lineage", statement_id="q1", source_table_catalog="main",
+           source_table_schema="sales", source_table_name=name, event_date=HOUR.date(),
+           direct_access=direct)  # fmt: skip
+
+
+def selects(name: str) -> str:
+    return f"SELECT * FROM main.sales.{name}"  # noqa: S608 - nobody runs it
 
 
 def statements(hour: Hour) -> dict[str, dict[str, Any]]:
@@ -267,6 +288,130 @@ def test_the_newest_row_of_a_duplicated_statement_is_kept(warehouse: Warehouse, 
     assert hour.facts.source_duplicates == 2
 
 
+def test_a_statement_written_anew_with_another_end_belongs_to_the_hour_of_its_newest_row(
+    warehouse: Warehouse, read: Any, count: Any
+) -> None:
+    later = HOUR + timedelta(hours=2)
+    ran(warehouse)
+    lineage(warehouse, source=TABLE)
+    assert set(statements(read())) == {"q1"}
+    ran(warehouse, end_time=later + timedelta(minutes=1), update_time=later + timedelta(minutes=2))
+    before, after = read(), read(later)
+    assert (statements(before), accesses(before)) == ({}, {})
+    assert set(accesses(after)) == {("q1", "main.sales.orders")}
+    assert after.facts.source_duplicates == 0
+    assert count(HOUR, 3) == {later: after.facts.counted}
+
+
+def test_a_row_without_the_moment_of_its_writing_is_as_old_as_its_end(warehouse: Warehouse, read: Any) -> None:
+    ran(warehouse, update_time=None, produced_rows=1)
+    ran(warehouse, update_time=None, produced_rows=2, end_time=HOUR + timedelta(minutes=7))
+    assert statements(read())["q1"]["rows_produced"] == 2
+
+
+def test_an_hour_is_counted_without_counting_a_statement_by_its_lineage(warehouse: Warehouse, count: Any) -> None:
+    ran(warehouse)
+    ran(warehouse, update_time=HOUR + timedelta(hours=2))
+    ran(warehouse, "q2", end_time=HOUR + timedelta(minutes=9))
+    for column in ("id", "amount"):
+        lineage(warehouse, source=TABLE | {"column": column})
+    reached(warehouse, "orders", direct=True)
+    assert count() == {HOUR: Counted(3, 2, 3, HOUR + timedelta(minutes=9))}
+    assert count(HOUR + timedelta(hours=1)) == {}
+
+
+def test_hours_counted_together_and_read_one_by_one_agree(warehouse: Warehouse, read: Any, count: Any) -> None:
+    day, midnight = timedelta(days=1), HOUR.replace(hour=0) + timedelta(days=1)
+    hours = [midnight + timedelta(hours=hours) for hours in (-6, -1, 0, 20, 28)]
+    for number, hour in enumerate(hours):
+        for name, began in (
+            ("short", hour),
+            ("long", hour - 2 * day),
+            ("longest", hour - 8 * day - timedelta(hours=1)),
+        ):
+            ran(warehouse, f"{name}{number}", start_time=began, end_time=hour + timedelta(minutes=number))
+            for at in (began, hour + timedelta(hours=1), hour + timedelta(hours=30), hour - 9 * day):
+                lineage(warehouse, f"{name}{number}", at=at, source=TABLE)
+        for age in (1, 7, 8, 9, 12):
+            origin = f"origin{number}-{age}"
+            lineage(warehouse, origin, at=hour - age * day, source=TABLE)
+            ran(warehouse, f"cached{number}-{age}", start_time=hour, end_time=hour, from_result_cache=True,
+                cache_origin_statement_id=origin)  # fmt: skip
+    together = count(hours[0], 35)
+    readings = {hour: read(hour, now=LATER + 9 * day) for hour in hours}
+    assert {hour: reading.facts.counted for hour, reading in readings.items()} == together
+    for reading in readings.values():
+        assert reading.facts.counted.statement_ids == reading.facts.statements == 7
+    assert all(hour.tzinfo is UTC for hour in together)
+
+
+def test_what_arrives_while_an_hour_is_read_is_not_counted_but_differs_from_it_later(
+    warehouse: Warehouse, read: Any, count: Any
+) -> None:
+    ran(warehouse)
+    lineage(warehouse, source=TABLE)
+
+    def arrive() -> None:
+        ran(warehouse, "q2")
+        lineage(warehouse, "q2", source=TABLE)
+
+    warehouse.before["collect_set"] = arrive
+    hour = read()
+    assert set(statements(hour)) == {"q1"}
+    assert set(accesses(hour)) == {("q1", "main.sales.orders")}
+    assert hour.facts.counted == Counted(1, 1, 1, HOUR + timedelta(minutes=5))
+    assert count()[HOUR] == Counted(2, 2, 2, HOUR + timedelta(minutes=5))
+
+
+def test_counting_leaves_out_what_reading_leaves_out(warehouse: Warehouse, read: Any, count: Any) -> None:
+    ran(warehouse, "ours", executed_by=PRINCIPAL, query_tags={"application": "immuta-assets"})
+    ran(warehouse, "elsewhere", workspace_id="2")
+    ran(warehouse, "first", workspace_id="1")
+    assert count(workspaces=("1",))[HOUR].statements == 1
+    assert count()[HOUR] == read().facts.counted
+
+
+@pytest.mark.parametrize("hour", [HOUR + timedelta(minutes=30), HOUR.replace(tzinfo=None)])
+def test_only_whole_hours_with_a_zone_are_counted(count: Any, hour: datetime) -> None:
+    with pytest.raises(ValueError, match="An hour is given by its start with a time zone"):
+        count(hour)
+
+
+def test_a_refusal_to_count_says_what_to_do_about_it(warehouse: Warehouse, count: Any) -> None:
+    warehouse.errors["FROM ended"] = (
+        "42501",
+        "[INSUFFICIENT_PERMISSIONS] User does not have SELECT on Table 'system.query.history'.",
+    )
+    with pytest.raises(HistoryError, match=r"needs GRANT SELECT ON TABLE system\.query\.history"):
+        count()
+
+
+def test_statements_made_part_by_part_are_those_made_at_once(
+    warehouse: Warehouse, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        ran(warehouse, f"q{number}", statement_text=selects(f"t{number}"))
+    for number in (1, 4, 5):
+        lineage(warehouse, f"q{number}", source=TABLE)
+    at_once = pl.collect_all([(hour := read()).statements, hour.accesses])
+    monkeypatch.setattr(unity_catalog, "_STATEMENTS_AT_ONCE", 2)
+    in_parts = pl.collect_all([(hour := read()).statements, hour.accesses])
+    assert [len(frame) for frame in at_once] == [7, 7]
+    assert all(whole.equals(parts) for whole, parts in zip(at_once, in_parts, strict=True))
+
+
+def test_of_too_many_texts_those_that_ran_most_often_are_parsed(
+    warehouse: Warehouse, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unity_catalog_rows, "PARSED_TEXTS", 1)
+    for name, table in {"a": "rare", "b": "frequent", "c": "frequent"}.items():
+        ran(warehouse, name, statement_text=f"{selects(table)} WHERE id = '{name}'")
+    hour = read()
+    assert set(accesses(hour)) == {("b", "main.sales.frequent"), ("c", "main.sales.frequent")}
+    (warning,) = hour.facts.warnings
+    assert warning.startswith("1 texts without lineage were not parsed")
+
+
 def test_a_write_accesses_its_source_and_its_target(warehouse: Warehouse, read: Any) -> None:
     ran(warehouse, statement_type="INSERT")
     lineage(warehouse, source=TABLE, target=TABLE | {"name": "summary", "column": "total"})
@@ -323,10 +468,8 @@ def test_direct_objects_leave_out_what_lies_below_a_view(warehouse: Warehouse, r
     ran(warehouse)
     lineage(warehouse, source=TABLE)
     lineage(warehouse, source=TABLE | {"name": "view", "type": "VIEW"})
-    for name, direct in (("orders", False), ("view", True)):
-        insert(warehouse, "access.table_lineage", statement_id="q1", source_table_catalog="main",
-               source_table_schema="sales", source_table_name=name, event_date=HOUR.date(),
-               direct_access=direct)  # fmt: skip
+    reached(warehouse, "orders", direct=False)
+    reached(warehouse, "view", direct=True)
     assert set(accesses(read(objects="direct"))) == {("q1", "main.sales.view")}
     assert set(accesses(read(objects="base"))) == {("q1", "main.sales.orders")}
 

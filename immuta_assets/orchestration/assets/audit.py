@@ -1,4 +1,4 @@
-"""The assets ``audit/…``: query history as audit events, and the platform users nobody knows.
+"""The assets ``audit/…``: query history as audit events, who ran it, what is covered, and what needs an operator.
 
 Events are made from the newest stored snapshot of the tenant, so a mapping that is added there reaches the hours that
 are computed again. What an event says belongs to ``query_history.events``.
@@ -6,81 +6,140 @@ are computed again. What an event says belongs to ``query_history.events``.
 
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import dagster as dg
+import dataframely as dy
 import polars as pl
 
+from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
-from immuta_assets.orchestration.partitions import opening
+from immuta_assets.orchestration.failures import explained
+from immuta_assets.orchestration.moments import moment_of
+from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.query_history import readings
 from immuta_assets.query_history.connections import Connection, EmbeddedConnection, SnowflakeConnection
-from immuta_assets.query_history.events import Origin, QueryEvents, events, revised
+from immuta_assets.query_history.events import Origin, QueryEvents
 from immuta_assets.query_history.history import Platform
-from immuta_assets.query_history.hour import HOUR
-from immuta_assets.query_history.identities import UnknownUsers, identified, unknown_users
+from immuta_assets.query_history.hour_events import Snapshot, hour_events
+from immuta_assets.query_history.identities import identified
+from immuta_assets.query_history.plan import Plan
+from immuta_assets.query_history.principals import principals
+from immuta_assets.query_history.status import LOOK_BACK, Status, findings, markdown, status
+from immuta_assets.query_history.unknown_users import UnknownUsers, unknown_users
 from immuta_assets.tenant.info import TenantInfo
 
-COLLECTIONS = ("tenant", "users", "data_sources", "columns", "tags")
+COLLECTIONS = ("tenant", *Snapshot._fields)
+RESULTS: dict[str, type[dy.Schema]] = {"query_events": QueryEvents} | history.RESULTS
 UNKNOWN_USERS = dg.AssetKey(["audit", "unknown_users"])
+STATUS = dg.AssetKey(["audit", "status"])
+FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_window=timedelta(hours=3))
 
 
-def key(connection: Connection) -> dg.AssetKey:
-    """Return the key of a connection's events."""
-    return dg.AssetKey(["audit", "query_events", connection.name])
+class _Tenant:
+    """The newest stored snapshot of the tenant, as far as events need it."""
+
+    def __init__(self, store: ParquetStore) -> None:
+        frames = {name: store.newest(snapshot.key(name)) for name in COLLECTIONS}
+        self.info = TenantInfo.of(frames.pop("tenant"))
+        self.snapshot = Snapshot(**frames)
 
 
 def query_events(
     connection: Connection, store: ParquetStore, hours: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """Return the asset with the events of a connection; an event keeps its id through all revisions."""
+    """Return the multi-asset with the events of a connection, its principals, and what is covered.
 
-    @dg.asset(
-        key=key(connection),
+    Coverage is stored last: an hour whose coverage is older than its reading is not done.
+    """
+
+    @dg.multi_asset(
+        name=f"{connection.name}_events",
         group_name="audit",
-        ins={name: dg.AssetIn(history.key(connection, name)) for name in history.FRAMES},
-        deps=[dg.AssetDep(snapshot.key(name), partition_mapping=dg.LastPartitionMapping()) for name in COLLECTIONS],
+        outs={name: _out(connection, name, schema) for name, schema in RESULTS.items()},
+        deps=[
+            *(history.key(connection.name, name) for name in history.FRAMES),
+            *(dg.AssetDep(snapshot.key(name), partition_mapping=dg.LastPartitionMapping()) for name in COLLECTIONS),
+        ],
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        description=inspect.getdoc(QueryEvents),
-        metadata={"dagster/column_schema": table_schema(QueryEvents)},
-        kinds={"polars", "parquet"},
-        owners=OWNERS,
     )
-    def compute(
-        context: dg.AssetExecutionContext, statements: pl.LazyFrame, accesses: pl.LazyFrame
-    ) -> dict[str, pl.DataFrame]:
-        tenant = {name: store.newest(snapshot.key(name)) for name in COLLECTIONS}
-        made = _events(connection, tenant, statements, accesses)
-        before = [path for part in context.partition_keys if (path := store.path(context.asset_key, part)).exists()]
-        if before:
-            made = revised(made, pl.scan_parquet(before))
-        return _by_hour(made.collect(), context.partition_keys)
+    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Mapping[str, pl.LazyFrame]]]:
+        moment, keys = moment_of(context), context.partition_keys
+        written = [history.result_key(connection.name, name) for name in RESULTS]
+        with store.alone(written), explained(connection.name):
+            tenant = _Tenant(store)
+            hours = {key: _Hour(connection, store, key) for key in keys}
+            yield dg.Output({key: hour.events(tenant, moment) for key, hour in hours.items()}, "query_events")
+            yield dg.Output({key: hour.principals(tenant) for key, hour in hours.items()}, "principals")
+            covered = {key: hour.coverage(tenant) for key, hour in hours.items()}
+            yield dg.Output(covered, "coverage", metadata=_counts(covered.values()))
 
     return compute
 
 
-def _events(
-    connection: Connection,
-    tenant: dict[str, pl.LazyFrame],
-    statements: pl.LazyFrame,
-    accesses: pl.LazyFrame,
-) -> pl.LazyFrame:
-    info = TenantInfo.of(tenant["tenant"])
-    return events(
-        identified(statements, tenant["users"], connection.platform),
-        accesses,
-        tenant["data_sources"],
-        tenant["columns"],
-        tenant["tags"],
-        origin=_origin(connection, info.tenant_id),
-        received_at=datetime.now(UTC),
+def _out(connection: Connection, name: str, schema: type[dy.Schema]) -> dg.AssetOut:
+    return dg.AssetOut(
+        key=history.result_key(connection.name, name),
+        description=inspect.getdoc(schema),
+        metadata={"dagster/column_schema": table_schema(schema)},
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
     )
+
+
+class _Hour:
+    """The stored reading of an hour, and what is made of it."""
+
+    def __init__(self, connection: Connection, store: ParquetStore, key: str) -> None:
+        self._connection = connection
+        self._store = store
+        self._key = key
+        self._reading = store.scan(history.key(connection.name, "readings"), key).collect()
+        self._statements = store.scan(history.key(connection.name, "statements"), key)
+        self._accesses = store.scan(history.key(connection.name, "accesses"), key)
+        readings.require_consistent(self._reading, self._statements, self._accesses)
+
+    def events(self, tenant: _Tenant, moment: datetime) -> pl.LazyFrame:
+        return hour_events(
+            self._statements,
+            self._accesses,
+            self._store.scan_if_stored(history.result_key(self._connection.name, "query_events"), self._key),
+            tenant.snapshot,
+            origin=_origin(self._connection, tenant.info.tenant_id),
+            moment=moment,
+            hold=self._connection.hold,
+            registered_only=self._connection.users == "registered",
+        )
+
+    def principals(self, tenant: _Tenant) -> pl.LazyFrame:
+        return principals(self._named(tenant), self._accesses)
+
+    def coverage(self, tenant: _Tenant) -> pl.LazyFrame:
+        """What the stored events and principals cover of the statements that are to give events."""
+        events, who = (
+            self._store.scan(history.result_key(self._connection.name, name), self._key)
+            for name in ("query_events", "principals")
+        )
+        wanted = pl.col("profile_id").is_not_null() if self._connection.users == "registered" else pl.lit(value=True)
+        statements = self._named(tenant).filter(wanted)
+        return readings.coverage(self._reading, statements, events, who, snapshot_at=tenant.info.dumped_at).lazy()
+
+    def _named(self, tenant: _Tenant) -> pl.LazyFrame:
+        return identified(self._statements, tenant.snapshot.users, self._connection.platform)
+
+
+def _counts(coverage: Iterable[pl.LazyFrame]) -> dict[str, int]:
+    counted = pl.col("statements", "events", "withdrawn", "held", "unknown_statements", "unmapped_objects")
+    counts: dict[str, int] = pl.concat(coverage).select(counted.sum()).collect().row(0, named=True)
+    return counts
 
 
 def _origin(connection: Connection, tenant_id: str) -> Origin:
@@ -95,12 +154,6 @@ def _origin(connection: Connection, tenant_id: str) -> Origin:
     return Origin(tenant_id, connection.platform, account, host)
 
 
-def _by_hour(made: pl.DataFrame, keys: list[str]) -> dict[str, pl.DataFrame]:
-    """The events of each hour: the one in which the statement ended."""
-    ended = pl.col("auditPayload").struct.field("endTime")
-    return {key: made.filter(ended >= opening(key), ended < opening(key) + HOUR) for key in keys}
-
-
 def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
     """Return the asset that lists the platform users nobody knows, over all hours that are stored."""
 
@@ -108,11 +161,7 @@ def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.Assets
         key=UNKNOWN_USERS,
         group_name="audit",
         deps=[
-            *(
-                dg.AssetDep(history.key(connection, name), partition_mapping=dg.AllPartitionMapping())
-                for connection in connections
-                for name in history.FRAMES
-            ),
+            *_all_hours(connections, "principals"),
             dg.AssetDep(snapshot.key("users"), partition_mapping=dg.LastPartitionMapping()),
         ],
         description=inspect.getdoc(UnknownUsers),
@@ -123,13 +172,24 @@ def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.Assets
     def compute() -> dg.Output[pl.DataFrame]:
         users = store.newest(snapshot.key("users"))
         found = [
-            unknown_users(pl.concat(_history(each, store) for each in same), users, platform)
+            unknown_users(pl.concat(_hours(each, store, "principals") for each in same), users, platform)
             for platform, same in _by_platform(connections)
         ]
         unknown = pl.concat([UnknownUsers.create_empty(), *found])
         return dg.Output(unknown, metadata={"unknown users": unknown.height})
 
     return compute
+
+
+def _all_hours(connections: Sequence[Connection], frame: str) -> list[dg.AssetDep]:
+    return [
+        dg.AssetDep(history.result_key(each.name, frame), partition_mapping=dg.AllPartitionMapping())
+        for each in connections
+    ]
+
+
+def _hours(connection: Connection, store: ParquetStore, frame: str, since: str = "") -> pl.LazyFrame:
+    return store.scan_all(history.result_key(connection.name, frame), RESULTS[frame], since)
 
 
 def _by_platform(connections: Sequence[Connection]) -> Iterator[tuple[Platform, Iterable[Connection]]]:
@@ -140,11 +200,36 @@ def _platform(connection: Connection) -> Platform:
     return connection.platform
 
 
-def _history(connection: Connection, store: ParquetStore) -> pl.LazyFrame:
-    """Statements with their objects, of all stored hours."""
-    frames = {name: store.stored(history.key(connection, name)) for name in history.FRAMES}
-    statements, accesses = (
-        pl.scan_parquet(paths) if paths else history.FRAMES[name].create_empty(lazy=True)
-        for name, paths in frames.items()
+def shown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
+    """Return the asset that shows operators how far every connection is covered, with the checks on it."""
+
+    @dg.asset(
+        key=STATUS,
+        group_name="audit",
+        deps=[*_all_hours(connections, "coverage"), *(history.key(each.name, "plan") for each in connections)],
+        check_specs=checks.history_specs(STATUS),
+        description=inspect.getdoc(Status),
+        metadata={"dagster/column_schema": table_schema(Status)},
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
     )
-    return statements.join(accesses.select("query_id", "object_name"), on="query_id", how="left")
+    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
+        moment = moment_of(context)
+        since = hour_key(moment - LOOK_BACK)
+        covered = [(each, _hours(each, store, "coverage", since).collect()) for each in connections]
+        plans = [(each, _newest_plan(each, store)) for each in connections]
+        found = status(_of_connections(covered), _of_connections(plans), moment)
+        yield dg.Output(found, metadata={"status": dg.MetadataValue.md(markdown(found))})
+        yield from checks.history(STATUS, findings(found))
+
+    return compute
+
+
+def _newest_plan(connection: Connection, store: ParquetStore) -> pl.DataFrame:
+    stored = store.scan_if_stored(history.key(connection.name, "plan"))
+    return Plan.create_empty() if stored is None else stored.collect()
+
+
+def _of_connections(frames: Iterable[tuple[Connection, pl.DataFrame]]) -> pl.DataFrame:
+    """The rows of all connections, with the name of each."""
+    return pl.concat(frame.with_columns(connection=pl.lit(each.name)) for each, frame in frames)

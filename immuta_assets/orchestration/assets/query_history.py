@@ -1,26 +1,32 @@
 """The assets ``query_history/<connection>/…``: what ran on a data platform, hour by hour, as the platform tells it.
 
-An hour is read as a whole and replaces what was read of it before. Add a kind of connection where ``_read`` chooses the
-reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
+``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
+is read as a whole and replaces what was read of it before. Add a kind of connection where ``_read_hour`` and
+``_count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import dataframely as dy
+import duckdb
 import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from immuta_assets.orchestration.assets import OWNERS
+from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
+from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.partitions import opening
-from immuta_assets.query_history import embedded, snowflake, unity_catalog
+from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.query_history import embedded, plan, snowflake, unity_catalog
 from immuta_assets.query_history.connections import (
     Connection,
     EmbeddedConnection,
@@ -28,17 +34,27 @@ from immuta_assets.query_history.connections import (
     UnityCatalogConnection,
 )
 from immuta_assets.query_history.history import Accesses, Statements
-from immuta_assets.query_history.hour import Hour, ReadFacts
+from immuta_assets.query_history.hour import Counted, Hour
+from immuta_assets.query_history.principals import Principals, changed_hours
+from immuta_assets.query_history.readings import Coverage, Readings, reading
 
-FRAMES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses}
-
-
-def key(connection: Connection, frame: str) -> dg.AssetKey:
-    """Return the key of a frame of a connection."""
-    return dg.AssetKey(["query_history", connection.name, frame])
+FRAMES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses, "readings": Readings}
+RESULTS: dict[str, type[dy.Schema]] = {"principals": Principals, "coverage": Coverage}
 
 
-def query_history(connection: Connection, hours: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def key(connection: str, frame: str) -> dg.AssetKey:
+    """Return the key of a frame of a connection's history, or of its plan."""
+    return dg.AssetKey(["query_history", connection, frame])
+
+
+def result_key(connection: str, frame: str) -> dg.AssetKey:
+    """Return the key of what became of a connection's hours: query_events, principals or coverage."""
+    return dg.AssetKey(["audit", frame, connection])
+
+
+def query_history(
+    connection: Connection, store: ParquetStore, hours: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
     """Return the multi-asset that reads hours of a connection, many in one run."""
 
     @dg.multi_asset(
@@ -47,21 +63,29 @@ def query_history(connection: Connection, hours: dg.PartitionsDefinition[str]) -
         outs={name: _out(connection, name) for name in FRAMES},
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=connection.name,
     )
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.Output[dict[str, pl.LazyFrame]]]:
-        with TemporaryDirectory(prefix=f"{connection.name}-") as spool, explained(connection.name):
-            read = {key: _read(connection, opening(key), Path(spool, key)) for key in context.partition_keys}
-            facts = _added([hour.facts for hour in read.values()])
-            for name in FRAMES:
-                yield dg.Output({key: getattr(hour, name) for key, hour in read.items()}, name, metadata=facts)
+        moment = moment_of(context)
+        with (
+            TemporaryDirectory(prefix=f"{connection.name}-") as spool,
+            store.alone([key(connection.name, name) for name in FRAMES]),
+            explained(connection.name),
+        ):
+            read = {
+                key: _read_hour(connection, opening(key), Path(spool, key), moment) for key in context.partition_keys
+            }
+            rows = {key: reading(opening(key), hour.facts, moment) for key, hour in read.items()}
+            found = _found(pl.concat(rows.values()))
+            for name in ("statements", "accesses"):
+                yield dg.Output({key: getattr(hour, name) for key, hour in read.items()}, name, metadata=found)
+            yield dg.Output({key: row.lazy() for key, row in rows.items()}, "readings", metadata=found)
 
     return read
 
 
 def _out(connection: Connection, name: str) -> dg.AssetOut:
     return dg.AssetOut(
-        key=key(connection, name),
+        key=key(connection.name, name),
         description=inspect.getdoc(FRAMES[name]),
         metadata={"dagster/column_schema": table_schema(FRAMES[name])},
         kinds={"duckdb", "parquet"},
@@ -69,22 +93,83 @@ def _out(connection: Connection, name: str) -> dg.AssetOut:
     )
 
 
-def _read(connection: Connection, hour: datetime, spool: Path) -> Hour:
+def _found(readings: pl.DataFrame) -> dict[str, int | str]:
+    """The counts of several hours together, and what limited the reading, for people."""
+    counts = readings.select(pl.col("statements", "accesses", "source_duplicates", "redacted", "pending").sum())
+    limits = readings["limits"].explode(empty_as_null=False).unique().sort()
+    return counts.row(0, named=True) | {"limits": "; ".join(limits)}
+
+
+def planned(connection: Connection, store: ParquetStore, start: date) -> dg.AssetsDefinition:
+    """Return the asset that says which hours of a connection, from a day on, are to be read now, and why."""
+
+    @dg.asset(
+        key=key(connection.name, "plan"),
+        group_name="query_history",
+        description=inspect.getdoc(plan.Plan),
+        metadata={"dagster/column_schema": table_schema(plan.Plan)},
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+    )
+    def compute(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
+        moment = moment_of(context)
+        with explained(connection.name):
+            made = _plan(connection, store, datetime.combine(start, time(), UTC), moment)
+        due = made.drop_nulls("reason").group_by("reason").len().sort("reason")
+        return dg.Output(made, metadata={"hours due": int(due["len"].sum())} | dict(due.iter_rows()))
+
+    return compute
+
+
+def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: datetime) -> pl.DataFrame:
+    coverage = store.scan_all(result_key(connection.name, "coverage"), Coverage).collect()
+    stored = store.scan_if_stored(key(connection.name, "plan"))
+    previous = None if stored is None else stored.collect()
+    since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
+    return plan.plan(
+        _count_hours(connection, since, until, moment),
+        coverage,
+        _renamed(connection, store),
+        previous,
+        reread=connection.reread,
+        now=moment,
+        start=start,
+    )
+
+
+def _renamed(connection: Connection, store: ParquetStore) -> pl.Series:
+    """The hours in which the newest snapshot of the tenant knows people otherwise than their events do."""
+    if not store.stored(snapshot.key("users")):
+        return pl.Series(dtype=pl.Datetime("us", "UTC"))
+    principals = store.scan_all(result_key(connection.name, "principals"), Principals)
+    users = store.newest(snapshot.key("users"))
+    return changed_hours(principals, users, connection.platform)
+
+
+def _read_hour(connection: Connection, hour: datetime, spool: Path, moment: datetime) -> Hour:
     match connection:
         case SnowflakeConnection():
-            return snowflake.read_hour(connection, hour, spool)
+            return snowflake.read_hour(connection, hour, spool, now=moment)
         case UnityCatalogConnection():
-            return unity_catalog.read_hour(connection, hour, spool)
+            return unity_catalog.read_hour(connection, hour, spool, now=moment)
         case EmbeddedConnection():
-            file = DuckDBResource(database=str(connection.path), connection_config={"access_mode": "READ_ONLY"})
-            with file.get_connection() as opened:
-                return embedded.read_hour(opened, connection.platform, hour, datetime.now(UTC))
+            with _opened(connection) as file:
+                return embedded.read_hour(file, connection.platform, hour, moment)
 
 
-def _added(facts: list[ReadFacts]) -> dict[str, int | str]:
-    """The counts of several hours together, and what limited the reading, for people."""
-    counted = ("statements", "accesses", "source_duplicates", "redacted", "pending")
-    limits = {text for each in facts for text in (*each.warnings, *each.missing_columns)}
-    return {name: sum(getattr(each, name) for each in facts) for name in counted} | {
-        "limits": "; ".join(sorted(limits))
-    }
+def _count_hours(connection: Connection, since: datetime, until: datetime, moment: datetime) -> dict[datetime, Counted]:
+    match connection:
+        case SnowflakeConnection():
+            return snowflake.count_hours(connection, since, until)
+        case UnityCatalogConnection():
+            return unity_catalog.count_hours(connection, since, until)
+        case EmbeddedConnection():
+            with _opened(connection) as file:
+                return embedded.count_hours(file, connection.platform, since, until, moment)
+
+
+@contextmanager
+def _opened(connection: EmbeddedConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    file = DuckDBResource(database=str(connection.path), connection_config={"access_mode": "READ_ONLY"})
+    with file.get_connection() as opened:
+        yield opened

@@ -1,0 +1,43 @@
+"""A layout's contract as text: what the recorded contract of a published version is compared with, and its digest.
+
+Descriptions are left out, so that they can be worded better; everything a reader's query relies on is in. Add a line
+here when a contract can promise something new. What changed between two versions belongs to ``diff``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from immuta_assets.layouts import Layout
+from immuta_assets.layouts.contract import ColumnContract, columns
+
+
+def text(layout: Layout) -> str:
+    """Return the contract of all tables, one line per column."""
+    return "\n".join(_table(layout, table) for table in sorted(layout.tables))
+
+
+def code_version(layout: Layout, table: str | None = None) -> str:
+    """Return a digest that is the same wherever the contract of a table, or of the whole layout, is the same."""
+    promised = text(layout) if table is None else _table(layout, table)
+    return hashlib.sha256(promised.encode()).hexdigest()[:12]
+
+
+def _table(layout: Layout, table: str) -> str:
+    schema = layout.tables[table]
+    key = ", ".join(schema.primary_key())
+    lines = [
+        f"{table}, unique by {key}" if key else table,
+        *(f"  {_column(column)}" for column in columns(schema)),
+        *(
+            f"  {change.column or 'row'} means: {change.now}"
+            for change in layout.meaning_changes
+            if change.table == table
+        ),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _column(column: ColumnContract) -> str:
+    values = f", one of {', '.join(column.values)}" if column.values else ""
+    return f"{column.name}: {column.type}{', may be null' if column.nullable else ''}{values}"
