@@ -79,9 +79,7 @@ def test_hours_change_when_anybody_in_them_is_somebody_else(
         ([user(1, snowflake_user="ANN")], [user(1, snowflake_user="ANN", global_user_id="another")]),
     ],
 )
-def test_a_person_newly_known_or_known_as_another_changes_their_hours(
-    then: Sequence[Row], now: Sequence[Row]
-) -> None:
+def test_a_person_newly_known_or_known_as_another_changes_their_hours(then: Sequence[Row], now: Sequence[Row]) -> None:
     history = [(statement(name, ended_at=NOON + hours * HOUR), ()) for hours, name in enumerate(["ANN", "BOB", "ANN"])]
     assert changed(history, then, now) == [NOON, NOON + 2 * HOUR]
 
