@@ -76,7 +76,7 @@ PublishTo = Annotated[
 Layouts = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[prpr1|prpr2]",
+        metavar="VERSION[:DATE]",
         help="Version of the export to publish, repeatable; by default IMMUTA_ASSETS_LAYOUTS.",
     ),
 ]

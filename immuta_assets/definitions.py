@@ -38,7 +38,7 @@ def graph(settings: project.Settings) -> dg.Definitions:
 def _graph(settings: project.Settings) -> dg.Definitions:
     days = export_days(settings.export_timezone)
     store = ParquetStore(root=str(settings.store))
-    export = automation.export_job(settings.layouts)
+    export = automation.export_job(layout.version for layout in settings.layouts)
     definitions = dg.Definitions(
         assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
         asset_checks=[checks.valid_policies(days), *checks.documented_nulls(days), *checks.joins(days)],

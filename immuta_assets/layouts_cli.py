@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from immuta_assets import console
-from immuta_assets.delivery.lives import Life, chosen, life, stale_layouts
+from immuta_assets.delivery.lives import Life, life, stale_layouts
 from immuta_assets.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_(*, day: Day = None, as_json: Json = False) -> None:
 
         settings = load()
         shown = day or _open_day(settings)
-        choice = chosen(",".join(settings.layouts))
+        choice = settings.layouts
         lives = [(layout, life(layout.version, choice, shown)) for layout in LAYOUTS.values()]
         stale = stale_layouts(choice, shown, newest())
         if as_json:

@@ -11,18 +11,19 @@ import re
 from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from immuta_assets.delivery.lives import ChosenLayout, chosen
+
 PREFIX = "IMMUTA_ASSETS_"
 ENV_FILE = ".env"
 LONGEST_VALUE = 60
 
-LayoutVersion = Literal["prpr1", "prpr2"]
 
 
 class SettingsError(Exception):
@@ -37,8 +38,8 @@ def _path(value: object) -> object:
     return value
 
 
-def _list(value: object) -> object:
-    return tuple(dict.fromkeys(part.strip() for part in value.split(","))) if isinstance(value, str) else value
+def _layouts(value: object) -> object:
+    return chosen(value) if isinstance(value, str) else value
 
 
 def _duration(value: object) -> object:
@@ -91,10 +92,10 @@ class Settings(BaseSettings):
         allowed="an IANA time zone such as Europe/Berlin",
         default=ZoneInfo("UTC"),
     )
-    layouts: Annotated[tuple[LayoutVersion, ...], NoDecode, BeforeValidator(_list)] = _setting(
-        "Versions of the export that are published, separated by commas.",
-        allowed="prpr1, prpr2 or prpr1,prpr2",
-        default=("prpr2",),
+    layouts: Annotated[tuple[ChosenLayout, ...], NoDecode, BeforeValidator(_layouts)] = _setting(
+        "Versions of the export that are published, separated by commas; one with a date until that export day.",
+        allowed="versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2",
+        default=(ChosenLayout("prpr2"),),
         min_length=1,
     )
     dump_lead: Annotated[timedelta, BeforeValidator(_duration)] = _setting(

@@ -199,7 +199,8 @@ def test_a_missing_dump_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
 def test_an_unknown_layout_is_one_sentence_and_exit_code_2(tenant: Path, tmp_path: Path) -> None:
     result = run("export", "--tenant", tenant, "--to", tmp_path / "out", "--layout", "prpr3")
     assert result.exit_code == 2
-    assert result.stderr == "Error: IMMUTA_ASSETS_LAYOUTS is 'prpr3'; allowed is prpr1, prpr2 or prpr1,prpr2.\n"
+    allowed = "versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2"
+    assert result.stderr == f"Error: IMMUTA_ASSETS_LAYOUTS is 'prpr3'; allowed is {allowed}.\n"
 
 
 @pytest.fixture

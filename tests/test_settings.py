@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from immuta_assets.layouts import LAYOUTS
-from immuta_assets.settings import PREFIX, VARIABLES, LayoutVersion, SettingsError, load
+from immuta_assets.delivery.lives import ChosenLayout
+from immuta_assets.settings import PREFIX, VARIABLES, SettingsError, load
+
+LAYOUTS_ALLOWED = "versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2"
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def test_the_defaults_run_the_demo_below_the_working_directory() -> None:
     assert settings.store == Path("dagster_home/demo/store")
     assert settings.destination == Path("dagster_home/demo/published")
     assert settings.export_timezone == ZoneInfo("UTC")
-    assert settings.layouts == ("prpr2",)
+    assert settings.layouts == (ChosenLayout("prpr2"),)
     assert settings.dump_lead == timedelta(0)
 
 
@@ -56,15 +57,19 @@ def test_options_win_over_the_environment_and_that_over_the_env_file(monkeypatch
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "")
-    assert load().layouts == ("prpr2",)
+    assert load().layouts == (ChosenLayout("prpr2"),)
 
 
 @pytest.mark.parametrize(
     ("text", "layouts"),
-    [("prpr1", ("prpr1",)), ("prpr1, prpr2", ("prpr1", "prpr2")), ("prpr2,prpr2", ("prpr2",))],
+    [
+        ("prpr1", (ChosenLayout("prpr1"),)),
+        ("prpr1, prpr2", (ChosenLayout("prpr1"), ChosenLayout("prpr2"))),
+        ("prpr1:2027-01-31,prpr2", (ChosenLayout("prpr1", date(2027, 1, 31)), ChosenLayout("prpr2"))),
+    ],
 )
 def test_layouts_are_a_list_separated_by_commas(
-    monkeypatch: pytest.MonkeyPatch, text: str, layouts: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, text: str, layouts: tuple[ChosenLayout, ...]
 ) -> None:
     monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", text)
     assert load().layouts == layouts
@@ -94,8 +99,8 @@ def test_a_lead_is_written_short_or_in_iso_8601(monkeypatch: pytest.MonkeyPatch,
         ("DESTINATION", "s3://bucket", "the path of a local folder"),
         ("EXPORT_TIMEZONE", "Mars/Olympus", "an IANA time zone such as Europe/Berlin"),
         ("EXPORT_TIMEZONE", "../../etc/passwd", "an IANA time zone such as Europe/Berlin"),
-        ("LAYOUTS", "prpr3", "prpr1, prpr2 or prpr1,prpr2"),
-        ("LAYOUTS", "prpr2,", "prpr1, prpr2 or prpr1,prpr2"),
+        ("LAYOUTS", "prpr3", LAYOUTS_ALLOWED),
+        ("LAYOUTS", "prpr2,", LAYOUTS_ALLOWED),
         ("DUMP_LEAD", "30", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
         ("DUMP_LEAD", "24h", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
         ("DUMP_LEAD", "-PT1H", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
@@ -142,10 +147,6 @@ def test_an_env_file_that_is_not_text_is_named() -> None:
     Path(".env").write_bytes(b"IMMUTA_ASSETS_TENANT=\xff\xfe")
     with pytest.raises(SettingsError, match=r"/\.env cannot be read .* settings are lines NAME=value in UTF-8\.$"):
         load()
-
-
-def test_the_layouts_a_setting_may_name_are_those_that_exist() -> None:
-    assert list(get_args(LayoutVersion)) == list(LAYOUTS)
 
 
 def test_every_variable_says_what_it_is() -> None:

@@ -102,7 +102,7 @@ def settings(tmp_path: Path, write_dump: WriteDump) -> Settings:
         store=tmp_path / "store",
         destination=tmp_path / "published",
         connections=tmp_path / "connections.yaml",
-        layouts=("prpr1", "prpr2"),
+        layouts="prpr1,prpr2",
     )
 
 
