@@ -15,6 +15,7 @@ help: ## list the targets
 demo ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
 
 demo: .venv/runtime ## write the demo tenant, materialize the graph for today, publish the files to dagster_home/demo
+	rm -rf $(DEMO)
 	.venv/bin/immuta-assets demo --to $(DEMO)/tenant
 	.venv/bin/immuta-assets export --tenant $(DEMO)/tenant --to $(DEMO)/published --layout prpr1 --layout prpr2
 	.venv/bin/immuta-assets ingest --since 48h

@@ -27,6 +27,7 @@ from immuta_assets.query_history import readings
 from immuta_assets.query_history.connections import Connection, EmbeddedConnection, SnowflakeConnection
 from immuta_assets.query_history.events import Origin, QueryEvents
 from immuta_assets.query_history.history import Platform
+from immuta_assets.query_history.hour import HistoryError
 from immuta_assets.query_history.hour_events import Snapshot, hour_events
 from immuta_assets.query_history.identities import identified
 from immuta_assets.query_history.plan import Plan
@@ -111,13 +112,23 @@ class _Hour:
         return hour_events(
             self._statements,
             self._accesses,
-            self._store.scan_if_stored(history.result_key(self._connection.name, "query_events"), self._key),
+            self._previous(),
             tenant.snapshot,
             origin=_origin(self._connection, tenant.info.tenant_id),
             moment=moment,
             hold=self._connection.hold,
             registered_only=self._connection.users == "registered",
         )
+
+    def _previous(self) -> pl.LazyFrame | None:
+        stored = self._store.scan_if_stored(history.result_key(self._connection.name, "query_events"), self._key)
+        if stored is not None and stored.collect_schema().names() != QueryEvents.column_names():
+            msg = (
+                f"The stored events of {self._connection.name}, {self._key} UTC, have the columns of another version of "
+                f"immuta-assets: move them away, and the hour is made anew."
+            )
+            raise HistoryError(msg)
+        return stored
 
     def principals(self, tenant: _Tenant) -> pl.LazyFrame:
         return principals(self._named(tenant), self._accesses)
