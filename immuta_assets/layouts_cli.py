@@ -1,4 +1,4 @@
-"""The commands ``immuta-assets layouts …``: which versions of the export there are, and what differs between them.
+"""The commands ``immuta-assets layouts …``: which versions of the export there are, what differs, how to read them.
 
 Thin like ``cli``: add a command that prints something about layouts here; what it prints comes from ``layouts`` and
 ``delivery``. What takes long to load is imported by the commands.
@@ -7,9 +7,10 @@ Thin like ``cli``: add a command that prints something about layouts here; what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,7 +36,17 @@ New = Annotated[str, typer.Argument(metavar="NEW", help="Version that they are t
 Day = Annotated[
     date | None, typer.Option(parser=_date, metavar="DATE", help="Export day to look at; by default the one open now.")
 ]
+Platform = Annotated[
+    Literal["snowflake", "databricks", "duckdb", "athena", "trino"],
+    typer.Option(help="Where the consumers' queries run."),
+]
+Location = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Where the files are published, such as s3://bucket/prefix.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+
+ANYWHERE = "s3://<bucket>/<prefix>"
+"""A location whose reader fills in the blanks."""
 
 layouts = typer.Typer(no_args_is_help=True, help="Look at the versions of the export.")
 
@@ -84,6 +95,37 @@ def diff(old: Old, new: New, *, as_json: Json = False) -> None:
             _print_table(CHANGE_HEADINGS, change_rows(changes))
 
 
+@layouts.command()
+def sql(
+    platform: Platform,
+    layout: Annotated[str, typer.Option(metavar="NAME", help="Version that is read.")],
+    *,
+    location: Location = ANYWHERE,
+) -> None:
+    """Print the SQL by which consumers read a version: storage set-up, external tables, views that outlive it."""
+    with console.errors_told(), _bad_input_told():
+        from immuta_assets.layouts.consumers import PLATFORMS, script  # noqa: PLC0415
+        from immuta_assets.layouts.consumers import sql as statements  # noqa: PLC0415
+
+        typer.echo(script(statements(PLATFORMS[platform], _named(layout), location)), nl=False)
+
+
+@layouts.command()
+def cutover(
+    old: Annotated[str, typer.Option("--from", metavar="OLD", help="Version that consumers read now.")],
+    new: Annotated[str, typer.Option("--to", metavar="NEW", help="Newer version that they are to read.")],
+    *,
+    platform: Platform = "snowflake",
+    location: Location = ANYWHERE,
+) -> None:
+    """Print the steps by which consumers come from one version to a newer one, as SQL with what to check."""
+    with console.errors_told(), _bad_input_told():
+        from immuta_assets.layouts.consumers import PLATFORMS, guide  # noqa: PLC0415
+        from immuta_assets.layouts.consumers import cutover as steps  # noqa: PLC0415
+
+        typer.echo(guide(steps(_named(old), _named(new), PLATFORMS[platform], location)), nl=False)
+
+
 def _open_day(settings: Settings) -> date:
     from immuta_assets.orchestration.partitions import day_of  # noqa: PLC0415
 
@@ -93,8 +135,14 @@ def _open_day(settings: Settings) -> date:
 def _named(version: str) -> Layout:
     from immuta_assets.layouts import named  # noqa: PLC0415
 
-    try:
+    with _bad_input_told():
         return named(version)
+
+
+@contextmanager
+def _bad_input_told() -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         console.fail(console.BAD_INPUT, str(error))
 

@@ -13,6 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from immuta_assets.layouts import LAYOUTS
+from immuta_assets.layouts.consumers import PLATFORMS, cutover, guide, script, sql
 from immuta_assets.layouts.diff import diff
 from immuta_assets.layouts.record import code_version
 from immuta_assets.layouts_cli import layouts
@@ -98,7 +99,52 @@ def test_diff_tells_the_same_to_people_and_to_programs() -> None:
     assert all(change.remedy.split(".")[0][:40] in shown for change in changes)
 
 
-@pytest.mark.parametrize("arguments", [["show", "prpr7"], ["diff", "prpr1", "prpr7"], ["diff", "prpr7", "prpr2"]])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_sql_is_the_script_for_a_platform(platform: str) -> None:
+    result = run("sql", "--platform", platform, "--layout", "prpr1", "--location", "s3://acme/export")
+    assert result.stdout == script(sql(PLATFORMS[platform], LAYOUTS["prpr1"], "s3://acme/export"))
+
+
+def test_sql_without_a_location_leaves_a_blank_for_it() -> None:
+    assert (
+        "'s3://<bucket>/<prefix>/tag-metadata/v=prpr2/'"
+        in run("sql", "--platform", "trino", "--layout", "prpr2").stdout
+    )
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_cutover_is_the_guide_from_one_version_to_another(platform: str) -> None:
+    shown = run("cutover", "--from", "prpr1", "--to", "prpr2", "--platform", platform, "--location", "s3://acme/export")
+    way = cutover(LAYOUTS["prpr1"], LAYOUTS["prpr2"], PLATFORMS[platform], "s3://acme/export")
+    assert shown.stdout == guide(way)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["sql", "--platform", "athena", "--layout", "prpr2", "--location", "gs://a"], "athena cannot read a location"),
+        (["sql", "--platform", "trino", "--layout", "prpr2", "--location", "ftp://a"], "'ftp://a' is no location"),
+        (["cutover", "--from", "prpr2", "--to", "prpr1"], "prpr1 is not newer than prpr2"),
+    ],
+)
+def test_what_cannot_be_written_for_consumers_is_told_in_one_line(arguments: list[str], problem: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"Error: {problem}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "prpr7"],
+        ["diff", "prpr1", "prpr7"],
+        ["diff", "prpr7", "prpr2"],
+        ["sql", "--platform", "duckdb", "--layout", "prpr7"],
+        ["cutover", "--from", "prpr1", "--to", "prpr7"],
+    ],
+)
 def test_an_unknown_version_is_told_in_one_line(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2

@@ -28,7 +28,8 @@ never changes; whatever a reader could notice is a new version at a path of its 
 [policy_semantics.md](policy_semantics.md), which also says why a column may be null *against the guide*.
 
 This page is made from the schema classes by `UPDATE_LAYOUTS_PAGE=1 .venv/bin/pytest tests/layouts/test_documents.py`.
-`immuta-assets layouts list | show NAME | diff OLD NEW` tell the same, with `--json` for programs."""
+`immuta-assets layouts list | show NAME | diff OLD NEW` tell the same, with `--json` for programs.
+How consumers read a version, and go from one to the next, is told in [consumers.md](consumers.md)."""
 
 LIVES: tuple[Row, ...] = (
     ("active", "`prpr2`", "its files are renewed every export day"),

@@ -6,7 +6,7 @@ Add jobs, schedules and sensors here. What a run then does belongs to the assets
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -144,6 +144,12 @@ def hourly_plan(connection: Connection, job: Job) -> dg.ScheduleDefinition:
     return hourly
 
 
+def planned_at(planned: pl.DataFrame) -> str:
+    """Return the moment of a ``Plan`` as ISO time; a plan before the first hour that can be read is empty."""
+    moment = planned["planned_at"].max()
+    return moment.isoformat() if isinstance(moment, datetime) else ""
+
+
 class DueRun(NamedTuple):
     """A run that a plan asks for."""
 
@@ -153,7 +159,7 @@ class DueRun(NamedTuple):
 
 def due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
     """Name the runs that a connection's ``Plan`` asks for: a range of hours each, to be read or to be renamed only."""
-    moment = planned["planned_at"].item(0).isoformat()
+    moment = planned_at(planned)
     renamed = pl.col("reason") == plan.IDENTITIES
     due = planned.drop_nulls("reason")
     for job, hours in ((ingest_job_name, due.filter(~renamed)), (rename_job_name, due.filter(renamed))):
@@ -177,7 +183,7 @@ def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) 
         if stored is None:
             return dg.SkipReason("There is no plan yet.")
         planned = stored.collect()
-        moment = planned["planned_at"].item(0).isoformat()
+        moment = planned_at(planned)
         if moment == context.cursor:
             return dg.SkipReason(f"The runs of the plan of {moment} were asked for already.")
         unfinished = dg.RunsFilter(tags={CONNECTION: connection.name}, statuses=_UNFINISHED)

@@ -89,24 +89,25 @@ def _facts(counted: Counted, statements: pl.DataFrame, accesses: pl.DataFrame) -
 
 
 _ENDED = """
-WITH newest AS (
+WITH candidates AS (
+    SELECT DISTINCT query_id FROM statements
+    WHERE platform = $platform AND arrived_at <= $now AND ended_at >= $since AND ended_at < $until
+),
+newest AS MATERIALIZED (
     SELECT *, date_trunc('hour', ended_at AT TIME ZONE 'UTC') AS hour,
            count(*) OVER (PARTITION BY query_id, date_trunc('hour', ended_at AT TIME ZONE 'UTC')) AS copies
     FROM statements
-    WHERE platform = $platform AND arrived_at <= $now
+    WHERE platform = $platform AND arrived_at <= $now AND query_id IN (FROM candidates)
     QUALIFY row_number() OVER (PARTITION BY query_id ORDER BY arrived_at DESC, ended_at DESC) = 1
 ),
-ended AS (SELECT * FROM newest WHERE ended_at >= $since AND ended_at < $until),
+ended AS MATERIALIZED (SELECT * FROM newest WHERE ended_at >= $since AND ended_at < $until),
 arrived AS (
     SELECT accesses.* FROM accesses JOIN ended USING (platform, query_id) WHERE accesses.arrived_at <= $now
 )
 """
 _COUNT = """
-SELECT hour, sum(copies)::BIGINT, count(*), sum(objects)::BIGINT, max(ended_at)
-FROM (
-    SELECT hour, copies, ended_at, (SELECT count(*) FROM arrived WHERE arrived.query_id = ended.query_id) AS objects
-    FROM ended
-)
+SELECT hour, sum(copies)::BIGINT, count(*), coalesce(sum(objects), 0)::BIGINT, max(ended_at)
+FROM ended LEFT JOIN (SELECT query_id, count(*) AS objects FROM arrived GROUP BY query_id) USING (query_id)
 GROUP BY hour
 """
 _STATEMENTS = "SELECT * FROM ended ORDER BY query_id"

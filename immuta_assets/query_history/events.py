@@ -159,7 +159,7 @@ def _of_statement(origin: Origin) -> dict[str, pl.Expr]:
 
 
 def _facts(said: Iterable[pl.Expr]) -> pl.Expr:
-    """Everything of the statement that is said in some way, times as microseconds since 1970."""
+    """Everything of the statement that is said in some way, texts whole and times as microseconds since 1970."""
     columns = IdentifiedStatements.columns()
     names = sorted({name for each in said for name in each.meta.root_names()})
     times = {name for name in names if isinstance(columns[name], dy.Datetime)}

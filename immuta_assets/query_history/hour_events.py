@@ -60,7 +60,8 @@ def hour_events(
     hour = _Rows(statements, accesses, QueryEvents.create_empty(lazy=True) if previous is None else previous)
 
     def frames() -> Iterator[pl.DataFrame]:
-        catalog = objects.catalog(*snapshot[1:], origin.platform, origin.host)
+        known_objects = (snapshot.data_sources, snapshot.columns, snapshot.tags)
+        catalog = objects.catalog(*known_objects, origin.platform, origin.host)
         identities = _identities(statements, snapshot.users, origin)
         for rows in _ranges(hour):
             known = rows.statements.join(identities, on=ACCOUNT, how="left", nulls_equal=True)

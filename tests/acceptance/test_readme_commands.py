@@ -35,7 +35,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dagster_home").mkdir()
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", folder / "dagster_home")
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    for command in recipe("demo"):
+    for command in recipe("demo")[1:]:
         arguments = command.replace("$(DEMO)", "dagster_home/demo").split()[1:]
         subprocess.run(
             [sys.executable, "-c", "from immuta_assets.cli import main; main()", *arguments],
@@ -74,13 +74,18 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert named <= set(re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE))
 
 
-def test_every_command_that_is_shown_has_its_options() -> None:
-    commands = [row[0] for row in table("command") if row[0].startswith("immuta-assets ")]
-    assert len(commands) == 4
-    for command in commands:
-        words = re.findall(r"(?<= )[a-z]+(?= )", command.partition(" -")[0].partition(" [")[0] + " ")
-        shown = CliRunner().invoke(app, [*words, "--help"]).stdout
-        assert set(re.findall(r"--\w+", command)) <= set(re.findall(r"--\w+", shown))
+def shown_commands() -> list[str]:
+    """Every command line that README or a page of docs shows."""
+    pages = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
+    return sorted({command for page in pages for command in re.findall(r"(?:`|^)immuta-assets ([a-z][^`\n]*)", page)})
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_every_command_that_is_shown_has_its_options(command: str) -> None:
+    words = re.findall(r"[a-z]+(?= )", command.partition(" -")[0].partition(" [")[0].partition(" \\|")[0] + " ")
+    shown = CliRunner().invoke(app, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert set(re.findall(r"--\w+", command)) <= set(re.findall(r"--\w+", shown.stdout))
 
 
 def test_the_table_of_variables_is_that_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ class _Hour:
         stored = self._store.scan_if_stored(history.result_key(self._connection.name, "query_events"), self._key)
         if stored is not None and stored.collect_schema().names() != QueryEvents.column_names():
             msg = (
-                f"The stored events of {self._connection.name}, {self._key} UTC, have the columns of another version of "
-                f"immuta-assets: move them away, and the hour is made anew."
+                f"The stored events of {self._connection.name}, {self._key} UTC, have the columns of another version: "
+                f"move them away, and the hour is made anew."
             )
             raise HistoryError(msg)
         return stored

@@ -122,7 +122,10 @@ def planned(connection: Connection, store: ParquetStore, start: date) -> dg.Asse
 
 
 def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: datetime) -> pl.DataFrame:
-    coverage = store.scan_all(result_key(connection.name, "coverage"), Coverage).collect()
+    # An hour that was read once more, by a run that was killed before its events were made, is not covered.
+    readings = store.scan_all(key(connection.name, "readings"), Readings)
+    covered = store.scan_all(result_key(connection.name, "coverage"), Coverage)
+    coverage = covered.join(readings, on=["hour", "read_at"], how="semi").collect()
     stored = store.scan_if_stored(key(connection.name, "plan"))
     previous = None if stored is None else stored.collect()
     since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
