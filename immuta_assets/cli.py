@@ -20,6 +20,8 @@ from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import typer
 from rich.filesize import decimal
@@ -31,6 +33,8 @@ from immuta_assets.settings import Settings, SettingsError, load
 if TYPE_CHECKING:
     import dagster as dg
 
+    from immuta_assets.delivery.doctor import Finding
+    from immuta_assets.delivery.status import Row
     from immuta_assets.orchestration.run import Check, ExportResult, Ingested, PublishedFile, Step
     from immuta_assets.query_history.connections import Connection
 
@@ -71,8 +75,12 @@ Tenant = Annotated[
     str | None, typer.Option(metavar="DIR", help="Folder of the tenant dump; by default IMMUTA_ASSETS_TENANT.")
 ]
 PublishTo = Annotated[
-    str | None, typer.Option(metavar="DIR", help="Folder to publish in; by default IMMUTA_ASSETS_DESTINATION.")
+    list[str] | None,
+    typer.Option(
+        metavar="URI", help="Where to publish, repeatable: a folder, s3://… and others; by default as settings say."
+    ),
 ]
+AllowShrink = Annotated[bool, typer.Option("--allow-shrink", help="Publish tables that lost most of their rows, too.")]
 Layouts = Annotated[
     list[str] | None,
     typer.Option(
@@ -139,6 +147,44 @@ def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hou
         _print_next(f"{_beside_python('immuta-assets')} events show --connection {names[0]} --hour {shown}")
 
 
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Judge what lies at every destination: whether each file is there, whole, unaltered and of the day that is due.
+
+    Exits with 0 where all is well, with 1 where something is stale or does not answer, and with 2 where nothing could
+    be told, so that a cron or a load balancer can watch.
+    """
+    with console.errors_told():
+        from immuta_assets.delivery import status as told  # noqa: PLC0415
+        from immuta_assets.orchestration.destinations import expected, opened  # noqa: PLC0415
+
+        settings = load()
+        wanted = expected(settings)
+        judgements = told.judged(settings.destination, opened(settings), wanted, datetime.now(UTC))
+        if as_json:
+            typer.echo(json.dumps(told.as_json(judgements, wanted), indent=2, ensure_ascii=False))
+        else:
+            _print_status(told.rows(judgements), told.notes(judgements, wanted))
+        raise typer.Exit(told.exit_code(judgements))
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Try every destination, every connection and Dagster's instance, and say what is missing.
+
+    Exits with 1 where something is missing.
+    """
+    with console.errors_told():
+        findings = []
+        for finding in _examined(load()):
+            findings.append(finding)
+            if not as_json:
+                console.show(f"{finding.what}: {finding.missing or 'ok'}")
+        if as_json:
+            typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2, ensure_ascii=False))
+        raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
 @events.command()
 def show(*, connection: ConnectionName, hour: Hour) -> None:
     """Print the audit events of an hour, one JSON object of the Universal Audit Model a line."""
@@ -148,14 +194,21 @@ def show(*, connection: ConnectionName, hour: Hour) -> None:
 
 
 @app.command()
-def export(*, tenant: Tenant = None, to: PublishTo = None, layout: Layouts = None, as_json: Json = False) -> None:
+def export(
+    *,
+    tenant: Tenant = None,
+    to: PublishTo = None,
+    layout: Layouts = None,
+    allow_shrink: AllowShrink = False,
+    as_json: Json = False,
+) -> None:
     """Publish the access summary export of a tenant dump, for the export day that the dump belongs to.
 
     Exits with 1 when a blocking check failed and with 2 for bad input or a wrong setting; in both nothing is published.
     """
     with console.errors_told():
-        settings = load(**_given(tenant=tenant, destination=to, layouts=",".join(layout) if layout else None))
-        result = _run(settings)
+        settings = load(**_given(tenant=tenant, destination=_joined(to), layouts=_joined(layout)))
+        result = _run(settings, allow_shrink=allow_shrink)
         if result.failure:
             console.fail(
                 console.CHECK_FAILED if result.failure.kind == "check" else console.BAD_INPUT, result.failure.message
@@ -250,18 +303,46 @@ def _event_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
 def _print_export(result: ExportResult) -> None:
     _print_files(result)
     _print_warnings(result.checks)
-    _print_next("make ui", _query(result.files))
+    _print_next("make ui", *([_query(result.files)] if result.files[0].uris[0].startswith("file://") else []))
+
+
+def _joined(values: list[str] | None) -> str | None:
+    return ",".join(values) if values else None
+
+
+def _examined(settings: Settings) -> Iterator[Finding]:
+    """Try whatever the settings name, one after the other."""
+    from immuta_assets.delivery import doctor as of_destinations  # noqa: PLC0415
+    from immuta_assets.orchestration import doctor as of_dagster  # noqa: PLC0415
+    from immuta_assets.orchestration.assets.query_history import count_hours  # noqa: PLC0415
+    from immuta_assets.orchestration.destinations import opened  # noqa: PLC0415
+
+    for address in settings.destination:
+        yield from of_destinations.destination(address, opened(settings))
+    for connection in _connections(settings).values() if settings.connections.exists() else ():
+        yield of_dagster.connection(connection, count_hours, datetime.now(UTC))
+    with _instance() as instance:
+        yield from of_dagster.instance(instance)
+
+
+def _print_status(rows: list[Row], notes: list[str]) -> None:
+    table = console.table("destination", "layout", "table", numbers=("verdict", "export_date"))
+    for row in rows:
+        table.add_row(*row)
+    console.show(table)
+    for note in notes:
+        console.show(note)
 
 
 def _given(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _run(settings: Settings) -> ExportResult:
+def _run(settings: Settings, *, allow_shrink: bool) -> ExportResult:
     from immuta_assets.orchestration.run import run_export  # noqa: PLC0415
 
     with _stored(settings) as stored, _instance() as instance:
-        return run_export(stored, instance=instance, progress=_tell_step)
+        return run_export(stored, instance=instance, allow_shrink=allow_shrink, progress=_tell_step)
 
 
 def _tell_step(step: Step) -> None:
@@ -361,16 +442,18 @@ def _beside_python(command: str) -> str:
 
 def _query(files: list[PublishedFile]) -> str:
     """Return a shell command that asks the published files of the newest layout who has access through a policy."""
-    paths = {file.name: json.dumps(str(file.path)) for file in sorted(files, key=lambda file: file.layout)}
+    paths = {file.name: json.dumps(_local(file.uris[0])) for file in sorted(files, key=lambda file: file.layout)}
     tables = {"outcomes": "policy-outcomes", "policies": "policy-metadata", "users": "user-metadata"}
     reads = [f"{variable} = duckdb.read_parquet({paths[name]})" for variable, name in tables.items()]
     program = "; ".join(["import duckdb", *reads, f'duckdb.sql("{WHO_HAS_ACCESS_THROUGH_A_POLICY}").show()'])
     return f"{shlex.quote(_beside_python(Path(sys.executable).name))} -c {shlex.quote(program)}"
 
 
+def _local(uri: str) -> str:
+    """Return a file's path for its URI, and any other URI as it is."""
+    return url2pathname(urlsplit(uri).path) if uri.startswith("file://") else uri
+
+
 def _raw(result: ExportResult) -> dict[str, object]:
-    files = [
-        file._asdict() | {"path": str(file.path), "export_date": f"{file.export_date.isoformat()}Z"}
-        for file in result.files
-    ]
+    files = [file._asdict() | {"export_date": f"{file.export_date.isoformat()}Z"} for file in result.files]
     return {"export_day": result.export_day, "files": files, "checks": [check._asdict() for check in result.checks]}

@@ -12,13 +12,15 @@ from datetime import date
 import dagster as dg
 
 from immuta_assets import settings as project
-from immuta_assets.orchestration import automation, checks
+from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
 from immuta_assets.orchestration.assets.access import access
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.audit import query_events, shown, unknown
 from immuta_assets.orchestration.assets.published import published
 from immuta_assets.orchestration.assets.query_history import planned, query_history
 from immuta_assets.orchestration.assets.tenant import tenant
+from immuta_assets.orchestration.destinations import expected, opened
+from immuta_assets.orchestration.notify import Notifier, NotifyError
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.partitions import hours as hours_since
 from immuta_assets.orchestration.storage import ParquetStore
@@ -38,12 +40,25 @@ def graph(settings: project.Settings) -> dg.Definitions:
 def _graph(settings: project.Settings) -> dg.Definitions:
     days = export_days(settings.export_timezone)
     store = ParquetStore(root=str(settings.store))
-    export = automation.export_job(layout.version for layout in settings.layouts)
+    watch = _watch(settings)
+    versions = [layout.version for layout in settings.layouts]
+    export = automation.export_job(versions, without=staleness.check_keys())
+    republish = staleness.republish_job(versions)
     definitions = dg.Definitions(
         assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
-        asset_checks=[checks.valid_policies(days), *checks.documented_nulls(days), *checks.joins(days)],
-        jobs=[export],
+        asset_checks=[
+            checks.valid_policies(days),
+            *checks.documented_nulls(days),
+            *checks.joins(days),
+            staleness.destination_checks(watch),
+        ],
+        jobs=[export, republish],
         schedules=[automation.daily_export(export, settings.export_timezone)],
+        sensors=[
+            staleness.destinations_sensor(watch, store, export, republish),
+            failure_alerts.failed_runs(watch),
+            failure_alerts.failures(watch),
+        ],
         resources={"io_manager": store},
         # Processes of their own would cost more than all steps together.
         executor=dg.in_process_executor,
@@ -55,6 +70,22 @@ def _graph(settings: project.Settings) -> dg.Definitions:
         assets=[unknown(connections, store), shown(connections, store)], jobs=[automation.load_job(connections)]
     )
     return dg.Definitions.merge(definitions, audited, *(_of(each, store, settings.start) for each in connections))
+
+
+def _watch(settings: project.Settings) -> staleness.Watch:
+    """Return what is watched, and who is told."""
+    try:
+        notifier = Notifier(settings.notify)
+    except NotifyError as error:
+        raise project.SettingsError(str(error)) from error
+    return staleness.Watch(
+        settings.destination,
+        opened(settings),
+        expected(settings),
+        notifier,
+        settings.notify_every,
+        settings.ui,
+    )
 
 
 def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definitions:

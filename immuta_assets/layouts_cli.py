@@ -127,7 +127,7 @@ def cutover(
 
 
 def _open_day(settings: Settings) -> date:
-    from immuta_assets.orchestration.partitions import day_of  # noqa: PLC0415
+    from immuta_assets.delivery.deadlines import day_of  # noqa: PLC0415
 
     return day_of(datetime.now(UTC), settings.export_timezone)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from immuta_assets.delivery.lives import ChosenLayout, chosen
@@ -23,7 +23,6 @@ from immuta_assets.delivery.lives import ChosenLayout, chosen
 PREFIX = "IMMUTA_ASSETS_"
 ENV_FILE = ".env"
 LONGEST_VALUE = 60
-
 
 
 class SettingsError(Exception):
@@ -36,6 +35,21 @@ def _path(value: object) -> object:
         msg = "neither a URI nor ~ is a path"
         raise ValueError(msg)
     return value
+
+
+def _destinations(value: object) -> object:
+    from immuta_assets.delivery.object_store import StoreError, parse  # noqa: PLC0415  # loads the clouds' clients
+
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        return tuple(parse(part.strip()).uri for part in str(value).split(","))
+    except StoreError as error:
+        raise ValueError(str(error)) from error
+
+
+def _words(value: object) -> object:
+    return tuple(map(SecretStr, value.split())) if isinstance(value, str) else value
 
 
 def _layouts(value: object) -> object:
@@ -72,10 +86,54 @@ class Settings(BaseSettings):
         allowed="the path of a local folder",
         default_factory=lambda: _below_dagster_home("store"),
     )
-    destination: Annotated[Path, BeforeValidator(_path)] = _setting(
-        "Folder where the files of the export are published.",
-        allowed="the path of a local folder",
-        default_factory=lambda: _below_dagster_home("published"),
+    destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_destinations)] = _setting(
+        "Where the files of the export are published: folders, s3://, abfss://, az:// or gs://, separated by commas.",
+        allowed="addresses separated by commas: folders, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix "
+        "or abfss://container@account.dfs.core.windows.net/prefix",
+        default_factory=lambda: (str(_below_dagster_home("published")),),
+        min_length=1,
+    )
+    max_shrink: float = _setting(
+        "Share of its rows that a table may lose from one publication to the next.",
+        allowed="a number from 0 to 1 such as 0.3",
+        default=0.3,
+        ge=0,
+        le=1,
+    )
+    s3_role_arn: str | None = _setting(
+        "Role that is assumed to publish on S3; by default none.",
+        allowed="arn:aws:iam::<account>:role/<name>",
+        default=None,
+    )
+    s3_external_id: SecretStr | None = _setting("External id that goes with the role.", allowed="text", default=None)
+    s3_kms_key: str | None = _setting(
+        "Key by which S3 encrypts what is published; by default the bucket's own.",
+        allowed="the id or the ARN of a KMS key",
+        default=None,
+    )
+    deadline_grace: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+        "How long after 05:00 the files of an export day are overdue.",
+        allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
+        default=timedelta(hours=2),
+        ge=timedelta(0),
+        lt=timedelta(days=1),
+    )
+    notify: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = _setting(
+        "Addresses, in the form of apprise and separated by blanks, that are told of what fails; by default the log.",
+        allowed="addresses such as mailto://… or slack://…, separated by blanks",
+        default=(),
+    )
+    notify_every: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+        "How often they are told again of what is still wrong.",
+        allowed="a duration above 0 such as 30m or 6h",
+        default=timedelta(hours=6),
+        gt=timedelta(0),
+    )
+    ui: str = _setting(
+        "Address of Dagster's UI, for links in notifications.",
+        allowed="an address such as https://dagster.example.com",
+        default="http://127.0.0.1:3000",
+        pattern="^https?://",
     )
     connections: Annotated[Path, BeforeValidator(_path)] = _setting(
         "File that names the data platforms whose query history is read; without it none is.",
@@ -111,6 +169,10 @@ VARIABLES = {PREFIX + field.upper(): info for field, info in Settings.model_fiel
 """Every variable with its field: description, default and, in ``json_schema_extra``, what is allowed."""
 
 
+_SECRET = frozenset(PREFIX + name for name in ("NOTIFY", "S3_EXTERNAL_ID", "DESTINATION"))
+"""Variables that hold secrets, or may: an address with a password in it is none that is allowed."""
+
+
 def load(**options: object) -> Settings:
     """Read the settings: ``options`` (by field name) before the environment, the environment before ``.env``.
 
@@ -144,8 +206,13 @@ def _unknown(name: str) -> str:
 
 
 def _not_allowed(name: str, value: object) -> str:
-    text = str(value)
-    shown = text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
     extra = VARIABLES[name].json_schema_extra
     allowed = extra["allowed"] if isinstance(extra, dict) else ""
-    return f"{name} is {shown!r}; allowed is {allowed}."
+    return f"{name} is {_shown(name, str(value))}; allowed is {allowed}."
+
+
+def _shown(name: str, text: str) -> str:
+    """Return a wrong value for people; of one that may hold a secret, nothing."""
+    if name in _SECRET:
+        return "wrong (not shown)"
+    return repr(text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import polars as pl
 import pytest
@@ -171,7 +173,7 @@ def test_export_publishes_in_the_destination_of_the_settings(
     monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "prpr1")
     result = run("export", "--json")
     assert result.exit_code == 0, result.stderr
-    assert {path.name for path in (tmp_path / "out").glob("*/*")} == {"v=prpr1"}
+    assert {path.parent.name for path in (tmp_path / "out").glob("*/*/*.parquet")} == {"v=prpr1"}
     assert not (tmp_path / "dagster_home").exists()
 
 
@@ -181,7 +183,7 @@ def test_json_holds_raw_numbers_and_nothing_else_is_on_standard_output(tenant: P
     assert report["export_day"] == "2026-03-11"
     assert [file["name"] for file in report["files"]] == list(LAYOUTS["prpr2"].tables)
     for file in report["files"]:
-        path = Path(file["path"])
+        path = Path(url2pathname(urlsplit(file["uris"][0]).path))
         assert file["bytes"] == path.stat().st_size
         assert file["rows"] == pl.scan_parquet(path).select(pl.len()).collect().item()
         assert datetime.fromisoformat(file["export_date"]) == EXPORT_DATE.replace(tzinfo=UTC)

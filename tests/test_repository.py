@@ -83,7 +83,7 @@ def test_nothing_but_the_dagster_wing_loads_dagster() -> None:
 def readme_settings() -> dict[str, tuple[str, str]]:
     """Return default and meaning of every variable in README's table."""
     rows = re.findall(
-        r"^\| `(IMMUTA_ASSETS_\w+)` \| `(.*?)` \| (.*) \|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
+        r"^\| `(IMMUTA_ASSETS_\w+)` \| `?(.*?)`? \| (.*) \|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
     )
     return {name: (default, meaning) for name, default, meaning in rows}
 

@@ -1,115 +1,121 @@
-"""Publication of an export's files in a local folder: all or nothing, and never a half-written file.
+"""Publication of an export: every layout as a whole, the same bytes at every destination.
 
-Every file is copied beside the published one under a hidden name and verified by reading it back; only when all are
-there does each take its place by an atomic rename. A set is complete exactly when all its files share one
-``export_date``. Add here what makes that safer. What the files hold is settled before (``layouts.contract``).
+All sets are judged at all destinations, then staged and verified at all, before the first file is switched; then one
+destination is switched after the other. A destination that fails holds back no other: those are complete, and the error
+says which is not. Add here what concerns several destinations, or the files before they are sent. What may be published
+at a destination belongs to ``destination``; what the files hold is settled before (``layouts.contract``).
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import logging
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
-import polars as pl
-
+from immuta_assets.delivery.destination import Delivery, LayoutSet, RefusedError, Shrunk
+from immuta_assets.delivery.manifest import Manifest, ManifestFile, published_key
+from immuta_assets.delivery.object_store import Store, UnavailableError
 from immuta_assets.layouts import Layout
 from immuta_assets.layouts.parquet import FileFacts, LayoutError, inspect
 
 logger = logging.getLogger(__name__)
 
+MAX_SHRINK = 0.3
+"""The share of its rows that a table may lose from one publication to the next."""
+
 UNCHANGED = "the files published before are unchanged"
-INCOMPLETE = "some files are new already, publish again to complete the set"
-REMEDIES = {
-    errno.ENOSPC: "the disk is full, free some space",
-    errno.EDQUOT: "the disk quota is used up, free some space",
-    errno.EFBIG: "the file is larger than the system allows, raise the limit (ulimit -f)",
-    errno.EROFS: "the file system is read-only, choose another folder or mount it writable",
-    errno.EACCES: "permission is missing, grant write access or choose another folder",
-    errno.EPERM: "permission is missing, grant write access or choose another folder",
-    errno.ENOTDIR: "a file stands where a folder should be, remove it or choose another folder",
-    errno.EEXIST: "a file stands where a folder should be, remove it or choose another folder",
-    errno.EISDIR: "a folder stands where a file should be, remove it or choose another folder",
-}
+INCOMPLETE = "some files may be new already, publish again to complete the set"
 
 
 class PublishError(Exception):
-    """The files could not be published; one sentence with the path and the remedy."""
+    """The files could not be published; one sentence with the place and the remedy.
+
+    Its cause is an ``UnavailableError`` where trying again later may do.
+    """
+
+
+class ShrunkError(PublishError):
+    """Tables lost more rows than they may, and nobody confirmed that it is right."""
+
+    def __init__(self, message: str, tables: Sequence[Shrunk]) -> None:
+        super().__init__(message)
+        self.tables = tables
 
 
 class Release(NamedTuple):
-    """The files (export name → Parquet file) of one layout, to be published together."""
+    """The files (export name → Parquet file) of one layout, to be published together, and the contract's version."""
 
     layout: Layout
     files: Mapping[str, Path]
+    code_version: str
 
 
 class Published(NamedTuple):
-    """A published file and what it holds."""
+    """A published file: its key at every destination, and what it holds."""
 
     layout: Layout
     name: str
-    path: Path
+    key: str
     facts: FileFacts
 
 
 def published_path(layout: Layout, name: str, folder: Path) -> Path:
-    """Return where the table ``name`` is published: ``<folder>/<name>/v=<version>/<name>.parquet``."""
-    return folder / name / f"v={layout.version}" / f"{name}.parquet"
+    """Return where the table ``name`` is published in a folder: ``<folder>/<name>/v=<version>/<name>.parquet``."""
+    return folder / published_key(layout.version, name)
 
 
-def publish(releases: Sequence[Release], folder: Path) -> list[Published]:
+def publish(
+    releases: Sequence[Release],
+    stores: Sequence[Store],
+    *,
+    run_id: str,
+    snapshot_id: str,
+    max_shrink: float = MAX_SHRINK,
+    allow_shrink: bool = False,
+) -> list[Published]:
     """Publish the files of one export in one or several layouts, in place of an older or the same export.
 
-    The sources stay where they are. Raises ``PublishError`` when a source is missing, breaks the contract or shows
-    another ``export_date``, when a newer export is published already, and when the folder cannot be written; unless its
-    message says otherwise, every file published before is then untouched. Other I/O errors pass as ``OSError`` and may
-    be tried again.
+    The sources stay where they are; where they lie already as they should, nothing is done. ``run_id`` is unique and of
+    letters, digits and dashes; ``snapshot_id`` names the tenant dump. What an earlier publication left unfinished is
+    finished first.
+
+    Raises ``PublishError`` when a source is missing, breaks the contract or shows another ``export_date``; when a newer
+    export is published already; and when a destination fails. Raises ``ShrunkError`` when a table lost more than the
+    share ``max_shrink`` of its rows, or all, and ``allow_shrink`` does not confirm it. Unless a message says otherwise,
+    every file published before is then untouched.
     """
-    transfers = [_transfer(release, name, folder) for release in releases for name in release.layout.tables]
-    published = [transfer.published for transfer in transfers]
-    targets = [file.path for file in published]
+    sources = [_source(release, name) for release in releases for name in release.layout.tables]
+    published = [source.published for source in sources]
     export_date = _shared_export_date(published)
-    with _locked(folder):
-        _refuse_newer(targets, export_date)
-        try:
-            _sweep(targets)
-            staged = {
-                transfer.published.path: _stage(transfer.source, transfer.published.path) for transfer in transfers
-            }
-            for file in published:
-                _verify(staged[file.path], file)
-            _switch(staged, folder)
-        finally:
-            _sweep(targets)
-    logger.info("published %s files in %s, export_date %s UTC", f"{len(published):,}", folder, export_date)
+    sets = [_set(release, sources, export_date, run_id, snapshot_id) for release in releases]
+    deliveries = [Delivery(store, sets, None if allow_shrink else max_shrink) for store in stores]
+    for step in (Delivery.plan, Delivery.stage):
+        _take(step, deliveries)
+        _raise_refusal(deliveries)
+    _take(Delivery.switch, deliveries)
+    _raise_failures(deliveries)
+    logger.info("published %s files, export_date %s UTC", f"{len(published):,}", export_date)
     return published
 
 
-class _Transfer(NamedTuple):
-    source: Path
+class _Source(NamedTuple):
+    path: Path
     published: Published
 
 
-def _transfer(release: Release, name: str, folder: Path) -> _Transfer:
-    source = release.files.get(name)
-    if source is None or not source.is_file():
-        msg = f"{source or name} is missing, materialize the asset {name} first; {UNCHANGED}."
+def _source(release: Release, name: str) -> _Source:
+    path = release.files.get(name)
+    if path is None or not path.is_file():
+        msg = f"{path or name} is missing, materialize the asset {name} first; {UNCHANGED}."
         raise PublishError(msg)
     try:
-        facts = inspect(source, release.layout.tables[name])
+        facts = inspect(path, release.layout.tables[name])
     except LayoutError as error:
         msg = f"{error}; {UNCHANGED}."
         raise PublishError(msg) from error
-    return _Transfer(source, Published(release.layout, name, published_path(release.layout, name, folder), facts))
+    return _Source(path, Published(release.layout, name, published_key(release.layout.version, name), facts))
 
 
 def _shared_export_date(files: Iterable[Published]) -> datetime:
@@ -121,93 +127,48 @@ def _shared_export_date(files: Iterable[Published]) -> datetime:
     return next(iter(by_date))
 
 
-def _refuse_newer(targets: Iterable[Path], export_date: datetime) -> None:
-    for target in targets:
-        published = _published_date(target)
-        if published and published > export_date:
-            msg = (
-                f"{target} is of {published} UTC, newer than this export of {export_date} UTC, "
-                f"publish the older one in another folder; {UNCHANGED}."
-            )
-            raise PublishError(msg)
+def _set(
+    release: Release, sources: Sequence[_Source], export_date: datetime, run_id: str, snapshot_id: str
+) -> LayoutSet:
+    own = [source for source in sources if source.published.layout is release.layout]
+    manifest = Manifest(
+        layout=release.layout.version,
+        export_date=export_date,
+        snapshot_id=snapshot_id,
+        code_version=release.code_version,
+        run_id=run_id,
+        files={source.published.name: _manifest_file(source.published) for source in own},
+    )
+    return LayoutSet(manifest, {source.published.name: source.path for source in own})
 
 
-def _published_date(target: Path) -> datetime | None:
-    """Return the ``export_date`` of a published file; null where there is none or it is damaged, so may be replaced."""
-    try:
-        return datetime.fromisoformat(pl.read_parquet_metadata(target)["export_date"])
-    except (OSError, pl.exceptions.PolarsError, KeyError, ValueError):
-        return None
+def _manifest_file(file: Published) -> ManifestFile:
+    return ManifestFile(file.key, file.facts.rows, file.facts.bytes, file.facts.sha256)
 
 
-@contextmanager
-def _explained(path: Path, consequence: str = UNCHANGED) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in REMEDIES:
-            raise
-        msg = f"Cannot write {path}: {REMEDIES[error.errno]}; {consequence}."
-        raise PublishError(msg) from error
+def _take(step: Callable[[Delivery], None], deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        delivery.take(step)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other publications out of ``folder``; the system frees the lock of a process that dies."""
-    with _explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with _explained(folder):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _raise_refusal(deliveries: Sequence[Delivery]) -> None:
+    refused = next((delivery.failure for delivery in deliveries if isinstance(delivery.failure, RefusedError)), None)
+    if refused:
+        for delivery in deliveries:
+            delivery.unstage()
+        msg = f"{refused}; {UNCHANGED}."
+        raise (ShrunkError(msg, refused.tables) if refused.tables else PublishError(msg)) from None
 
 
-def _sweep(targets: Iterable[Path]) -> None:
-    for target in targets:
-        with _explained(target):
-            for copy in target.parent.glob(f".{target.stem}.*.staged"):
-                copy.unlink()
+def _raise_failures(deliveries: Sequence[Delivery]) -> None:
+    failures = [delivery.failure for delivery in deliveries if delivery.failure]
+    if failures:
+        told = "; ".join(_told(delivery) for delivery in deliveries if delivery.failure)
+        complete = ", ".join(delivery.store.uri for delivery in deliveries if not delivery.failure)
+        msg = f"{told}; complete are {complete}." if complete else f"{told}."
+        lasting = (failure for failure in failures if not isinstance(failure, UnavailableError))
+        raise PublishError(msg) from next(lasting, failures[0])
 
 
-def _stage(source: Path, target: Path) -> Path:
-    copy = target.with_name(f".{target.stem}.{uuid4().hex}.staged")
-    with _explained(target):
-        if target.is_dir() and not target.is_symlink():
-            raise IsADirectoryError(errno.EISDIR, "")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, copy)
-        _sync(copy)
-    return copy
-
-
-def _verify(copy: Path, file: Published) -> None:
-    try:
-        intact = inspect(copy, file.layout.tables[file.name]) == file.facts
-    except LayoutError:
-        intact = False
-    if not intact:
-        msg = f"{copy} differs from what was written, check the disk and publish again; {UNCHANGED}."
-        raise PublishError(msg)
-
-
-def _switch(staged: Mapping[Path, Path], folder: Path) -> None:
-    """Put every staged copy in the place of its target."""
-    for target, copy in staged.items():
-        with _explained(target, INCOMPLETE):
-            copy.replace(target)
-    for target in staged:
-        for directory in (target.parent, target.parent.parent):
-            _sync(directory)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file's content, or the folder's entries, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _told(delivery: Delivery) -> str:
+    return f"{str(delivery.failure).removesuffix('.')}; {INCOMPLETE if delivery.switching else UNCHANGED}"

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import polars as pl
 
+from immuta_assets.delivery.deadlines import OPENS_AT, day_of
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import RESULTS, STATUS, UNKNOWN_USERS
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.partitions import OPENS_AT, day_of, hour_key
+from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.query_history import plan
 from immuta_assets.query_history.connections import Connection
@@ -31,7 +32,7 @@ CONNECTION = "immuta_assets/connection"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -40,12 +41,16 @@ _UNFINISHED = [
 ]
 
 
-def export_job(layouts: Iterable[str]) -> Job:
-    """Return the job that turns the tenant dump of one export day into the published files of ``layouts``."""
+def export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> Job:
+    """Return the job that turns the tenant dump of one export day into the published files of ``layouts``.
+
+    ``without`` are checks that have no export day.
+    """
     published = dg.AssetSelection.key_prefixes(*(["published", version] for version in layouts))
+    wanted = dg.AssetSelection.groups("tenant", "access", "access_summary") | published.upstream()
     return dg.define_asset_job(
         EXPORT,
-        selection=dg.AssetSelection.groups("tenant", "access", "access_summary") | published.upstream(),
+        selection=wanted - dg.AssetSelection.checks(*without),
         description="One export day: the tenant dump, the access summary, the published files.",
     )
 
@@ -186,7 +191,7 @@ def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) 
         moment = planned_at(planned)
         if moment == context.cursor:
             return dg.SkipReason(f"The runs of the plan of {moment} were asked for already.")
-        unfinished = dg.RunsFilter(tags={CONNECTION: connection.name}, statuses=_UNFINISHED)
+        unfinished = dg.RunsFilter(tags={CONNECTION: connection.name}, statuses=UNFINISHED)
         if context.instance.get_runs_count(unfinished):
             return dg.SkipReason(f"A run of {connection.name} is not finished yet.")
         requests = [

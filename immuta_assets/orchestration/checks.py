@@ -6,7 +6,7 @@ Metadata holds counts and ids, never rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -72,6 +72,20 @@ def complete(export_dates: Mapping[dg.AssetKey, datetime]) -> Iterator[dg.AssetC
     if older:
         told = f"{', '.join(older)} are older than the other files of {newest} UTC: materialize them for the same dump."
         raise dg.Failure(told, allow_retries=False)
+
+
+def kept_rows_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``kept_rows`` evaluates."""
+    description = "The table did not lose most of its rows since it was published last, or an operator confirmed it."
+    return dg.AssetCheckSpec("kept_rows", asset=key, blocking=True, partitions_def=days, description=description)
+
+
+def kept_rows(keys: Iterable[dg.AssetKey], shrunk: Mapping[dg.AssetKey, str]) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate ``kept_rows``: ``shrunk`` says of a file how many rows it lost; then nothing may be published."""
+    for key in keys:
+        yield dg.AssetCheckResult(
+            check_name="kept_rows", asset_key=key, passed=key not in shrunk, description=shrunk.get(key)
+        )
 
 
 def references_spec(days: Days) -> dg.AssetCheckSpec:

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 import dagster as dg
 import polars as pl
 
-from immuta_assets.delivery import publish
+from immuta_assets.delivery.object_store import StoreError, UnavailableError
+from immuta_assets.delivery.object_store import folder as folder_store
+from immuta_assets.delivery.publish import PublishError
 from immuta_assets.layouts.parquet import LayoutError
 from immuta_assets.orchestration.partitions import ExportDayError
 from immuta_assets.query_history.hour import HistoryError
 from immuta_assets.tenant.dump import DumpError
 
-DOMAIN_ERRORS = (DumpError, ExportDayError, HistoryError, LayoutError, publish.PublishError)
+DOMAIN_ERRORS = (DumpError, ExportDayError, HistoryError, LayoutError, PublishError, StoreError)
 RETRIES = dg.RetryPolicy(max_retries=2, delay=2, jitter=dg.Jitter.PLUS_MINUS)
 """How often and after how many seconds a step whose storage stumbled is tried again."""
 
@@ -29,7 +31,7 @@ TRANSIENT = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ENETUNREACH, errno.ESTALE, errno.ETIMEDOUT}
     | {errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETDOWN}
 )
-REMEDIES = publish.REMEDIES | {
+REMEDIES = folder_store.REMEDIES | {
     errno.ENOENT: "it is missing; materialize what lies upstream for the same export day first",
 }
 
@@ -43,7 +45,7 @@ def explained(place: object) -> Iterator[None]:
     try:
         yield
     except DOMAIN_ERRORS as error:
-        if getattr(error.__cause__, "errno", None) in TRANSIENT:
+        if isinstance(error.__cause__, UnavailableError) or getattr(error.__cause__, "errno", None) in TRANSIENT:
             raise _again() from error
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, pl.exceptions.ComputeError) as error:

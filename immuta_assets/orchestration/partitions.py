@@ -9,13 +9,14 @@ exported daily at 5AM local time). ``export_date`` of its rows is in UTC and may
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from immuta_assets.delivery.deadlines import OPENS_AT, day_of
+
 FIRST_DAY = date(2020, 1, 1)
-OPENS_AT = time(5)
 
 
 class ExportDayError(Exception):
@@ -46,12 +47,6 @@ def hour_key(hour: datetime) -> str:
 def opening(key: str) -> datetime:
     """Return the moment (UTC) at which the hour of a key opens."""
     return datetime.strptime(key, "%Y-%m-%d-%H:%M").replace(tzinfo=UTC)
-
-
-def day_of(moment: datetime, timezone: ZoneInfo) -> date:
-    """Return the local date of the last 05:00 at or before ``moment``."""
-    local = moment.astimezone(timezone)
-    return local.date() if local.time() >= OPENS_AT else local.date() - timedelta(days=1)
 
 
 def export_day(dumped_at: datetime, timezone: ZoneInfo, dump_lead: timedelta, *, now: datetime | None = None) -> str:

@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import dagster as dg
 
 from immuta_assets.definitions import graph
-from immuta_assets.delivery.publish import published_path
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.delivery.deadlines import day_of
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.tenant import dump_folder
 from immuta_assets.orchestration.automation import (
@@ -32,7 +30,7 @@ from immuta_assets.orchestration.automation import (
     plan_job_name,
 )
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.partitions import ExportDayError, day_of, export_day
+from immuta_assets.orchestration.partitions import ExportDayError, export_day
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
@@ -48,11 +46,11 @@ class Step(NamedTuple):
 
 
 class PublishedFile(NamedTuple):
-    """A published file; ``export_date`` is UTC without a zone."""
+    """A published file, at every destination; ``export_date`` is UTC without a zone."""
 
     layout: str
     name: str
-    path: Path
+    uris: list[str]
     rows: int
     columns: int
     bytes: int
@@ -90,10 +88,15 @@ class UnexpectedError(Exception):
 
 
 def run_export(
-    settings: Settings, *, instance: dg.DagsterInstance, progress: Callable[[Step], None] = lambda _: None
+    settings: Settings,
+    *,
+    instance: dg.DagsterInstance,
+    allow_shrink: bool = False,
+    progress: Callable[[Step], None] = lambda _: None,
 ) -> ExportResult:
     """Materialize the export day that the dump belongs to and publish ``settings.layouts``.
 
+    ``allow_shrink`` confirms that tables may have lost most of their rows.
     Wrong input and failed checks are part of the result; ``UnexpectedError`` is raised for bugs only, and
     KeyboardInterrupt where the run was interrupted.
     """
@@ -104,10 +107,13 @@ def run_export(
     job = _job(settings, EXPORT, progress)
     with _interruptible():
         run = job.execute_in_process(
-            {"loggers": {"progress": {}}}, instance=instance, partition_key=day, raise_on_error=False
+            {"loggers": {"progress": {}}, "ops": {"published": {"config": {"allow_shrink": allow_shrink}}}},
+            instance=instance,
+            partition_key=day,
+            raise_on_error=False,
         )
     checks = [_check(evaluation) for evaluation in run.get_asset_check_evaluations()]
-    return ExportResult(day, _files(run, settings), checks, _failure(run, checks))
+    return ExportResult(day, _files(run), checks, _failure(run, checks))
 
 
 @contextmanager
@@ -225,18 +231,18 @@ def _job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.
     return job
 
 
-def _files(run: dg.ExecuteInProcessResult, settings: Settings) -> list[PublishedFile]:
+def _files(run: dg.ExecuteInProcessResult) -> list[PublishedFile]:
     stored = [event.step_materialization_data.materialization for event in run.get_asset_materialization_events()]
-    return [_file(one, settings.destination) for one in stored if one.asset_key.path[0] == "published"]
+    return [_file(one) for one in stored if one.asset_key.path[0] == "published"]
 
 
-def _file(materialization: dg.AssetMaterialization, folder: Path) -> PublishedFile:
+def _file(materialization: dg.AssetMaterialization) -> PublishedFile:
     _, version, name = materialization.asset_key.path
     found: dict[str, Any] = {label: metadata.value for label, metadata in materialization.metadata.items()}
     return PublishedFile(
         layout=version,
         name=name,
-        path=published_path(LAYOUTS[version], name, folder),
+        uris=found["destinations"],
         rows=found["dagster/partition_row_count"],
         columns=found["columns"],
         bytes=found["bytes"],

@@ -13,8 +13,9 @@ from layouts.next_layout import LAYOUT
 from typer.testing import CliRunner
 
 from immuta_assets.delivery.lives import chosen, published_on, stale_layouts
+from immuta_assets.delivery.object_store.folder import FolderStore
 from immuta_assets.delivery.publish import Release, publish
-from immuta_assets.layouts import LAYOUTS, named, newest, parquet, prpr2
+from immuta_assets.layouts import LAYOUTS, named, newest, parquet, prpr2, record
 from immuta_assets.layouts.contract import nonconformities
 from immuta_assets.layouts.diff import diff
 from immuta_assets.layouts.documents import page
@@ -46,12 +47,13 @@ def written(folder: Path) -> dict[str, Path]:
 
 
 def test_its_files_are_written_inspected_and_published(tmp_path: Path) -> None:
-    published = publish([Release(named("prpr3"), written(tmp_path))], tmp_path / "published")
+    release = Release(named("prpr3"), written(tmp_path), record.code_version(named("prpr3")))
+    published = publish([release], [FolderStore(tmp_path / "published")], run_id="1", snapshot_id="acme")
     assert {file.name: (file.facts.rows, file.facts.columns) for file in published} == {
         "request-duas": (1, 4),
         "data-product-assets": (1, 3),
     }
-    assert {file.path.parent.name for file in published} == {"v=prpr3"}
+    assert {Path(file.key).parent.name for file in published} == {"v=prpr3"}
 
 
 def test_a_file_of_the_version_before_is_not_taken_for_it(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_an_export_publishes_every_file_of_both_layouts_with_one_export_date(
     assert {(file.layout, file.name) for file in result.files} == FILES
     assert {file.export_date for file in result.files} == {EXPORT_DATE}
     for file in result.files:
-        assert pl.read_parquet(file.path).shape == (file.rows, file.columns)
+        assert pl.read_parquet(file.uris[0]).shape == (file.rows, file.columns)
 
 
 def test_the_small_tenant_raises_no_warning(export: Callable[..., ExportResult]) -> None:
@@ -59,7 +59,7 @@ def test_the_small_tenant_raises_no_warning(export: Callable[..., ExportResult])
 def test_only_the_layouts_asked_for_are_published(export: Callable[..., ExportResult], settings: Settings) -> None:
     result = export(layouts=chosen("prpr1"))
     assert {file.layout for file in result.files} == {"prpr1"}
-    assert list(settings.destination.rglob("v=prpr2")) == []
+    assert list(Path(settings.destination[0]).rglob("v=prpr2")) == []
 
 
 def test_progress_counts_every_step(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -87,28 +87,28 @@ def test_a_bad_dump_is_bad_input_and_leaves_the_published_files_alone(
     export: Callable[..., ExportResult], write_dump: Callable[..., Path], settings: Settings
 ) -> None:
     export()
-    before = files_below(settings.destination)
+    before = files_below(Path(settings.destination[0]))
     write_dump(groups=[{"id": "seven", "iamid": "okta", "name": "Analysts"}])
     result = export()
     assert result.failure is not None
     assert result.failure.kind == "input"
     assert "groups.ndjson" in result.failure.message
     assert result.files == []
-    assert files_below(settings.destination) == before
+    assert files_below(Path(settings.destination[0])) == before
 
 
 def test_an_older_dump_does_not_replace_newer_published_files(
     export: Callable[..., ExportResult], write_dump: Callable[..., Path], settings: Settings
 ) -> None:
     export()
-    before = files_below(settings.destination)
+    before = files_below(Path(settings.destination[0]))
     write_dump(tenant=[{"tenantId": "acme", "url": "https://acme.example", "dumpedAt": "2026-05-03T06:30:00Z"}])
     result = export()
     assert result.export_day == "2026-05-03"
     assert result.failure is not None
     assert result.failure.kind == "input"
     assert "newer" in result.failure.message
-    assert files_below(settings.destination) == before
+    assert files_below(Path(settings.destination[0])) == before
 
 
 def test_a_missing_dump_is_bad_input(export: Callable[..., ExportResult], tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_table_that_breaks_its_layout_fails_a_check_and_publishes_nothing(
     failed = [(check.asset, check.name) for check in result.checks if check.status == "failed"]
     assert failed == [("prpr2/request-duas", "conforms")]
     assert not (settings.store / "prpr2" / "request-duas").exists()
-    assert not settings.destination.exists()
+    assert not Path(settings.destination[0]).exists()
 
 
 def test_a_bug_is_raised_with_its_traceback(

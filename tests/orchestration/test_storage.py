@@ -213,7 +213,7 @@ def test_files_of_different_dumps_are_not_published_together(
 ) -> None:
     export()
     path = ParquetStore(root=str(settings.store)).path(KEY, DAY)
-    before = {one: one.read_bytes() for one in settings.destination.rglob("*.parquet")}
+    before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
     parquet.write(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (
         graph(settings)
@@ -228,4 +228,4 @@ def test_files_of_different_dumps_are_not_published_together(
     failed = [one.asset_key.path[-1] for one in result.get_asset_check_evaluations() if not one.passed]
     assert failed == ["request-duas"]
     assert failure_of(result).startswith("request-duas are older than the other files of 2026-05-04 06:30:00 UTC")
-    assert {one: one.read_bytes() for one in settings.destination.rglob("*.parquet")} == before
+    assert {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")} == before

@@ -6,24 +6,40 @@ A layout is published as a whole, and all layouts of a run together. How files g
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
-from immuta_assets.delivery.publish import Published, Release, publish
+from immuta_assets.delivery.lives import published_on
+from immuta_assets.delivery.object_store import Store
+from immuta_assets.delivery.publish import Published, Release, ShrunkError, publish
+from immuta_assets.delivery.staleness import Expected
 from immuta_assets.layouts import LAYOUTS, Layout
+from immuta_assets.layouts.record import code_version
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
+from immuta_assets.orchestration.destinations import PUBLISHING, expected, freshness, opened
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.settings import Settings
+from immuta_assets.tenant.info import TenantInfo
+
+Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
 
 
 def key(layout: Layout, name: str) -> dg.AssetKey:
     """Return the key of a published file."""
     return dg.AssetKey(["published", layout.version, name])
+
+
+class Publication(dg.Config):
+    """What an operator may confirm about a single publication."""
+
+    allow_shrink: bool = Field(default=False, description="Publish tables that lost most of their rows, too.")
 
 
 def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -32,28 +48,59 @@ def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefini
     A layout is published as a whole, and an older export day never replaces a newer one at the destination.
     """
     keys = [key(layout, name) for layout in LAYOUTS.values() for name in layout.tables]
+    watched = expected(settings)
 
     @dg.multi_asset(
         name="published",
         group_name="published",
-        specs=[_spec(layout, name) for layout in LAYOUTS.values() for name in layout.tables],
+        specs=[_spec(layout, name, watched) for layout in LAYOUTS.values() for name in layout.tables],
         partitions_def=days,
-        check_specs=[checks.complete_spec(each, days) for each in keys],
+        check_specs=[spec(each, days) for each in keys for spec in (checks.complete_spec, checks.kept_rows_spec)],
         can_subset=True,
     )
-    def publish_layouts(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        releases = [_release(layout, store, context.partition_key) for layout in _selected(context)]
+    def publish_layouts(context: dg.AssetExecutionContext, config: Publication) -> Events:
+        releases = [_release(layout, store, context.partition_key) for layout in _living(context, settings)]
         with explained(store.root):
             dates = _export_dates(releases)
+            snapshot_id = _snapshot_id(store, context.partition_key)
         yield from checks.complete(dates)
-        with explained(settings.destination):
-            files = publish(releases, settings.destination)
+        with explained(", ".join(settings.destination)):
+            stores = list(map(opened(settings, PUBLISHING), settings.destination))
+            try:
+                files = publish(
+                    releases,
+                    stores,
+                    run_id=context.run.run_id,
+                    snapshot_id=snapshot_id,
+                    max_shrink=settings.max_shrink,
+                    allow_shrink=config.allow_shrink,
+                )
+            except ShrunkError as error:
+                yield from checks.kept_rows(dates, _shrunk(error))
+                raise
+        yield from checks.kept_rows(dates, {})
         for file in files:
-            yield dg.MaterializeResult(asset_key=key(file.layout, file.name), metadata=_metadata(file))
+            yield dg.MaterializeResult(asset_key=key(file.layout, file.name), metadata=_metadata(file, stores))
 
     return publish_layouts
+
+
+def _snapshot_id(store: ParquetStore, day: str) -> str:
+    tenant = TenantInfo.of(store.scan(checks.TENANT, day))
+    return f"{tenant.tenant_id} {tenant.dumped_at.isoformat()}"
+
+
+def _shrunk(error: ShrunkError) -> dict[dg.AssetKey, str]:
+    return {key(LAYOUTS[table.version], table.table): str(table) for table in error.tables}
+
+
+def _living(context: dg.AssetExecutionContext, settings: Settings) -> list[Layout]:
+    """Return the layouts selected but for those whose parallel period ended before the export day."""
+    day = date.fromisoformat(context.partition_key)
+    ended = {each.version for each in settings.layouts} - {*published_on(settings.layouts, day)}
+    for version in sorted(ended):
+        context.log.info("The parallel period of layout %s is over: it is not published.", version)
+    return [layout for layout in _selected(context) if layout.version not in ended]
 
 
 def _selected(context: dg.AssetExecutionContext) -> list[Layout]:
@@ -71,10 +118,11 @@ def _keys(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
 
 
 def _release(layout: Layout, store: ParquetStore, day: str) -> Release:
-    return Release(layout, {name: store.path(dg.AssetKey([layout.version, name]), day) for name in layout.tables})
+    files = {name: store.path(dg.AssetKey([layout.version, name]), day) for name in layout.tables}
+    return Release(layout, files, code_version(layout))
 
 
-def _spec(layout: Layout, name: str) -> dg.AssetSpec:
+def _spec(layout: Layout, name: str, watched: Expected) -> dg.AssetSpec:
     schema = layout.tables[name]
     return dg.AssetSpec(
         key(layout, name),
@@ -83,6 +131,10 @@ def _spec(layout: Layout, name: str) -> dg.AssetSpec:
         metadata={"dagster/column_schema": table_schema(schema)},
         kinds={"parquet"},
         owners=OWNERS,
+        code_version=code_version(layout, name),
+        freshness_policy=freshness(watched),
+        # A layout whose parallel period is over gets no files.
+        skippable=True,
     )
 
 
@@ -94,13 +146,19 @@ def _export_dates(releases: list[Release]) -> dict[dg.AssetKey, datetime]:
     }
 
 
-def _metadata(published: Published) -> dict[str, str | int]:
+def _metadata(published: Published, stores: list[Store]) -> dict[str, str | int | list[str]]:
     facts = published.facts
+    uris = [_uri(store, published.key) for store in stores]
     return {
         "dagster/partition_row_count": facts.rows,
-        "dagster/uri": published.path.absolute().as_uri(),
+        "dagster/uri": uris[0],
+        "destinations": uris,
         "columns": facts.columns,
         "bytes": facts.bytes,
         "sha256": facts.sha256,
         "export_date": facts.export_date.isoformat(),
     }
+
+
+def _uri(store: Store, key: str) -> str:
+    return f"{store.uri}/{key}" if "://" in store.uri else Path(store.uri, key).absolute().as_uri()

@@ -2,7 +2,7 @@
 
 ``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
 is read as a whole and replaces what was read of it before. Add a kind of connection where ``_read_hour`` and
-``_count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
+``count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -130,7 +130,7 @@ def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: 
     previous = None if stored is None else stored.collect()
     since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
     return plan.plan(
-        _count_hours(connection, since, until, moment),
+        count_hours(connection, since, until, moment),
         coverage,
         _renamed(connection, store),
         previous,
@@ -160,7 +160,8 @@ def _read_hour(connection: Connection, hour: datetime, spool: Path, moment: date
                 return embedded.read_hour(file, connection.platform, hour, moment)
 
 
-def _count_hours(connection: Connection, since: datetime, until: datetime, moment: datetime) -> dict[datetime, Counted]:
+def count_hours(connection: Connection, since: datetime, until: datetime, moment: datetime) -> dict[datetime, Counted]:
+    """Count what a connection has of hours from a moment until another, as far as it had come at a third."""
     match connection:
         case SnowflakeConnection():
             return snowflake.count_hours(connection, since, until)

@@ -1,0 +1,46 @@
+"""Destinations as the settings say them: how their stores are opened, and what must lie there when.
+
+Add here what both publishing and watching need to know of the settings. What either does with it stands in
+``assets.published`` and ``staleness``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import dagster as dg
+
+from immuta_assets.delivery.deadlines import OPENS_AT
+from immuta_assets.delivery.object_store import Store, StoreOptions, open_store
+from immuta_assets.delivery.staleness import Expected
+from immuta_assets.settings import Settings
+
+PUBLISHING = timedelta(minutes=2)
+LOOKING = timedelta(seconds=10)
+"""How long a store that does not answer is tried: Dagster gives a sensor a minute for everything."""
+
+
+def opened(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
+    """Return the function that opens the store at a destination, as the settings say."""
+    external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
+    return partial(open_store, options=StoreOptions(settings.s3_role_arn, external_id, settings.s3_kms_key, patience))
+
+
+def expected(settings: Settings) -> Expected:
+    """Return what must lie at every destination, and by when."""
+    return Expected(settings.layouts, settings.export_timezone, settings.deadline_grace, settings.dump_lead)
+
+
+def freshness(expected: Expected) -> dg.FreshnessPolicy:
+    """Return the freshness of published assets: materialized between 05:00 and the deadline, every day.
+
+    It tells when a run published. What lies at the destination is told by the check ``on_time``.
+    """
+    minutes = OPENS_AT.hour * 60 + OPENS_AT.minute + expected.grace // timedelta(minutes=1)
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"{minutes % 60} {minutes // 60 % 24} * * *",
+        lower_bound_delta=max(expected.grace, timedelta(minutes=1)),
+        timezone=expected.timezone.key,
+    )
