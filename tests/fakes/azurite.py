@@ -116,6 +116,7 @@ def _install_npm() -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         pytest.fail(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
