@@ -289,9 +289,10 @@ def test_a_wrong_setting_is_one_sentence_and_the_published_files_stay(
     assert content(published) == before
 
 
-def test_a_uri_is_no_local_folder(tenant: Path) -> None:
-    result = CliRunner().invoke(app, ["export", "--tenant", str(tenant), "--to", "s3://bucket/export"])
-    assert_one_sentence(result.exit_code, result.stderr, "IMMUTA_ASSETS_DESTINATION", "s3://bucket/export")
+def test_an_address_of_no_allowed_form_is_one_sentence_that_does_not_repeat_it(tenant: Path) -> None:
+    result = CliRunner().invoke(app, ["export", "--tenant", str(tenant), "--to", "ftp://user:secret@host/export"])
+    assert_one_sentence(result.exit_code, result.stderr, "IMMUTA_ASSETS_DESTINATION", "s3://bucket/prefix")
+    assert "secret" not in result.stderr
 
 
 def test_a_target_below_a_file_is_one_sentence(tenant: Path, tmp_path: Path) -> None:

@@ -34,13 +34,13 @@ def store(tmp_path: Path) -> ParquetStore:
 
 
 @pytest.fixture
-def materialize(store: ParquetStore) -> Materialize:
+def materialize(store: ParquetStore, instance: dg.DagsterInstance) -> Materialize:
     """Materialize assets for one day without raising their errors."""
     return lambda *assets, day=DAY, selection=None: dg.materialize(
         assets,
         selection=selection,
         partition_key=day,
-        instance=dg.DagsterInstance.ephemeral(),
+        instance=instance,
         resources={"io_manager": store},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
