@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from immuta_assets.query_history import snowflake_rows, snowflake_views
 from immuta_assets.query_history.connections import SnowflakeConnection
 from immuta_assets.query_history.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, bounds
+from immuta_assets.query_history.parts import parts
 from immuta_assets.query_history.snowflake_views import View
 
 if TYPE_CHECKING:
@@ -192,11 +193,11 @@ def _bound(value: datetime | str) -> tuple[str, datetime] | str:
 
 def _parsed(reading: _Reading, views: snowflake_rows.Views, *, settled: bool, warnings: tuple[str, ...]) -> Hour:
     """Write both frames into the spool folder, a range of statements at a time, and count what an operator asks for."""
-    ranges = snowflake_rows.ranges(views.query_history, _STATEMENTS_AT_ONCE)
+    query_ids = views.query_history.select("query_id").unique().sort("query_id")
     try:
         files = [
             _saved(snowflake_rows.within(views, condition), reading.spool, number, settled=settled)
-            for number, condition in enumerate(ranges)
+            for number, condition in enumerate(parts(query_ids, _STATEMENTS_AT_ONCE))
         ]
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError) as error:
         msg = "a number or a list of objects has a form that Snowflake does not document; see the error's cause."

@@ -6,7 +6,6 @@ change. Sending statements belongs to ``snowflake``; what all platforms share be
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import polars as pl
@@ -41,14 +40,6 @@ class Views(NamedTuple):
     sessions: pl.LazyFrame
     login_history: pl.LazyFrame
     users: pl.LazyFrame
-
-
-def ranges(query_history: pl.LazyFrame, size: int) -> list[pl.Expr]:
-    """Return conditions on ``query_id`` that divide the rows into parts of about ``size`` statements, in order."""
-    firsts = query_history.select("query_id").unique().sort("query_id").gather_every(size).collect()["query_id"]
-    query_id = pl.col("query_id")
-    inner = [(query_id >= first) & (query_id < following) for first, following in pairwise(firsts)]
-    return [*inner, query_id >= firsts[-1]] if len(firsts) else [pl.lit(value=True)]
 
 
 def within(views: Views, condition: pl.Expr) -> Views:

@@ -17,6 +17,7 @@ from immuta_assets.query_history import qualified_names, unity_catalog_rows, uni
 from immuta_assets.query_history.connections import UnityCatalogConnection
 from immuta_assets.query_history.databricks_session import Parameters, Session, session
 from immuta_assets.query_history.hour import SETTLE, Counted, Hour, ReadFacts, bounds
+from immuta_assets.query_history.parts import parts
 from immuta_assets.query_history.unity_catalog_rows import PARSED_TEXTS, REDACTED_USER
 
 _REACH = timedelta(days=8)
@@ -96,10 +97,10 @@ def _count(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
 def _parsed(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Make both frames of what was drained, a range of statements at a time, and count the texts left unparsed."""
     history, objects, indirect = (_scan(spool, name) for name in _DRAINED)
-    ranges = unity_catalog_rows.ranges(history, _STATEMENTS_AT_ONCE)
+    divided = parts(history, _STATEMENTS_AT_ONCE)
     statements = _kept(
         spool / "statements",
-        (unity_catalog_rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in ranges),
+        (unity_catalog_rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
     )
     texts, unparsed = unity_catalog_rows.texts_to_parse(statements)
     inferred = unity_catalog_rows.inferred(statements, qualified_names.tables(texts).lazy())
@@ -108,7 +109,7 @@ def _parsed(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, p
         spool / "accesses",
         (
             unity_catalog_rows.accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids))
-            for ids in ranges
+            for ids in divided
         ),
     )
     return statements, accesses, unparsed

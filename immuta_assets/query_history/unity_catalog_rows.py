@@ -6,8 +6,6 @@ belongs to ``unity_catalog``, tables found by parsing a text to ``qualified_name
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import dataframely as dy
 import polars as pl
 
@@ -29,14 +27,6 @@ _DENIED_WORDS = r"PERMISSION_DENIED|(?i:does not have (?:the )?(?:permission|pri
 _WITHOUT_DATA = ["DESCRIBE", "EXPLAIN", "GRANT", "REVOKE", "SET", "SHOW", "USE"]
 _WITH_DATA = ["DELETE", "INSERT", "MERGE", "SELECT", "UPDATE"]
 _VIEWS = ["VIEW", "METRIC_VIEW"]
-
-
-def ranges(history: pl.LazyFrame, size: int) -> list[pl.Expr]:
-    """Return conditions on ``query_id`` that divide statements, sorted by it, into parts of ``size``, in order."""
-    firsts = history.select("query_id").gather_every(size).collect()["query_id"]
-    query_id = pl.col("query_id")
-    inner = [(query_id >= first) & (query_id < following) for first, following in pairwise(firsts)]
-    return [*inner, query_id >= firsts[-1]] if len(firsts) else [pl.lit(value=True)]
 
 
 def chosen(objects: pl.LazyFrame, indirect: pl.LazyFrame, choice: str) -> pl.LazyFrame:
