@@ -96,6 +96,14 @@ def plan(
         .join(coverage, on="hour", how="left", suffix="_then")
         .join(_asked_in_vain(coverage, previous), on="hour", how="left")
     )
+    reason = _reason(renamed, reread, now)
+    due_since = pl.when(reason.is_not_null()).then(pl.coalesce("asked_since", pl.lit(now)))
+    planned = rows.with_columns(reason=reason, planned_at=pl.lit(now), due_since=due_since).select(Plan.column_names())
+    return Plan.validate(planned.sort("hour"), cast=True)
+
+
+def _reason(renamed: pl.Expr, reread: Sequence[timedelta], now: datetime) -> pl.Expr:
+    """Return the first reason that holds for an hour; null where none does."""
     changed = _passed_since_reading(_slots(reread), now) & _counts_differ()
     settling = _passed_since_reading([SETTLE], now) & (pl.col("pending") + pl.col("held") > 0)
     reasons = {
@@ -105,10 +113,7 @@ def plan(
         SETTLING: settling,
         IDENTITIES: pl.col("read_at").is_not_null() & renamed,
     }
-    first = pl.coalesce(pl.when(holds).then(pl.lit(reason)) for reason, holds in reasons.items())
-    due_since = pl.when(first.is_not_null()).then(pl.coalesce("asked_since", pl.lit(now)))
-    planned = rows.with_columns(reason=first, planned_at=pl.lit(now), due_since=due_since).select(Plan.column_names())
-    return Plan.validate(planned.sort("hour"), cast=True)
+    return pl.coalesce(pl.when(holds).then(pl.lit(reason)) for reason, holds in reasons.items())
 
 
 def ranges(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
