@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-COMPANY = "Alderbrook"
 MAIL = "alderbrook.example"
 URL = "https://alderbrook.immuta.example"
 
