@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from immuta_assets.definitions import graph
+from immuta_assets.delivery.lives import chosen
 from immuta_assets.layouts import LAYOUTS
 from immuta_assets.layouts.record import code_version
 from immuta_assets.orchestration.automation import EXPORT
@@ -69,3 +70,17 @@ def test_an_operator_confirms_lost_rows_in_the_run_config(settings: Settings, in
     assert job.execute_in_process(run_config=CONFIRMED, instance=instance, partition_key="2026-05-04").success
     assert manifest(settings)["files"]["policy-metadata"]["rows"] == 0
     assert manifest(settings)["previous_export_date"] == "2026-05-04T06:30:00"
+
+
+def test_a_layout_whose_parallel_period_is_over_gets_no_files(
+    export: Callable[..., ExportResult], settings: Settings
+) -> None:
+    result = export(layouts=chosen("prpr1:2026-05-03,prpr2"))
+    assert result.failure is None
+    assert {file.layout for file in result.files} == {"prpr2"}
+    assert not list(Path(settings.destination[0]).rglob("v=prpr1*"))
+
+
+def test_a_layout_is_published_on_the_last_day_of_its_parallel_period(export: Callable[..., ExportResult]) -> None:
+    result = export(layouts=chosen("prpr1:2026-05-04,prpr2"))
+    assert {file.layout for file in result.files} == {"prpr1", "prpr2"}
