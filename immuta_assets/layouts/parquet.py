@@ -25,8 +25,9 @@ from immuta_assets.layouts import contract
 
 logger = logging.getLogger(__name__)
 
-# An Enum repeats all its texts in every row group, so few and large groups keep policy-outcomes small.
-_ROW_GROUP_SIZE = 1_000_000
+# An Enum repeats all its texts in every row group, so few and large groups keep policy-outcomes small; several are in
+# memory while it is written. Frames of policy-outcomes have this size (``policies.compact``).
+_ROW_GROUP_SIZE = 500_000
 
 _ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),

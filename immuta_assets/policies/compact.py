@@ -6,10 +6,11 @@ rows exist only while they stream out of ``Outcomes.scan``. How outcomes come ab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 """Numbers from 0 on, as narrow as they allow (``narrow``)."""
 
-_ROWS_PER_FRAME = 1_000_000
+# The writer has several frames in memory; those as large as its row groups it need not copy together.
+_ROWS_PER_FRAME = 500_000
 
 NARROW_LIMIT = 2**16
 """Numbers below it fit in two bytes."""
@@ -132,7 +134,7 @@ class Outcomes:
         return sum(scope.duplicates() for scope in self.scopes.values())
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows of ``policy-outcomes`` by data source, about a million at a time; text columns are Enums."""
+        """The rows of ``policy-outcomes`` by data source, some hundred thousand at a time; text columns are Enums."""
         yield from _Expansion(self).frames()
 
     def scan(self) -> pl.LazyFrame:
@@ -173,9 +175,13 @@ class _Piece(NamedTuple):
     text: int | None
     is_owner: npt.NDArray[np.bool_]
 
+    def rows(self, start: int, stop: int | None) -> _Piece:
+        part = slice(start, stop)
+        return self._replace(users=self.users[part], reasons=self.reasons[part], is_owner=self.is_owner[part])
+
 
 class _Expansion:
-    """Turns the compact form into frames of about a million rows.
+    """Turns the compact form into frames of some hundred thousand rows.
 
     What takes the time is the traffic of memory, so codes stay as narrow as they come, and what all rows of a piece
     share is looked up by the number of the piece.
@@ -187,23 +193,24 @@ class _Expansion:
         self._counts = np.bincount(outcomes.profile_of_user)
         self._starts = np.cumsum(self._counts) - self._counts
         self._owner = np.zeros(len(outcomes.global_user_ids), dtype=np.bool_)
-        self._global_user_ids = _labels(pl.Enum(outcomes.global_user_ids))
-        self._merged_policies = _labels(pl.Enum(outcomes.merged_policies))
+        self._global_user_ids = _categories(outcomes.global_user_ids)
+        self._merged_policies = _categories(outcomes.merged_policies)
         self._data_source_ids = outcomes.data_source_ids.to_numpy()
         self._policy_ids = outcomes.policy_ids.extend_constant(None, 1).rechunk()
         self._no_reason = narrow(np.array([len(outcomes.policy_ids)]))
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """All rows."""
+        """All rows, in frames of one size."""
         pieces: list[_Piece] = []
-        rows = 0
-        for source in range(len(self._data_source_ids)):
-            for piece in self._pieces(source):
-                pieces.append(piece)
-                rows += len(piece.users)
-            if rows >= _ROWS_PER_FRAME:
-                yield self.frame(pieces)
-                pieces, rows = [], 0
+        room = _ROWS_PER_FRAME
+        for piece in chain.from_iterable(map(self._pieces, range(len(self._data_source_ids)))):
+            rest = piece
+            while len(rest.users) >= room:
+                yield self.frame([*pieces, rest.rows(0, room)])
+                pieces, rest, room = [], rest.rows(room, None), _ROWS_PER_FRAME
+            if len(rest.users):
+                pieces.append(rest)
+                room -= len(rest.users)
         if pieces:
             yield self.frame(pieces)
 
@@ -246,38 +253,39 @@ class _Expansion:
         rows_of_piece = [len(piece.users) for piece in pieces]
         shared = self._shared(pieces)[np.repeat(np.arange(len(pieces), dtype=np.uint32), rows_of_piece)]
         return shared.select(
-            self._global_user_ids(_joined([piece.users for piece in pieces])).alias("global_user_id"),
+            self._global_user_ids.gather(_joined([piece.users for piece in pieces])).alias("global_user_id"),
             "data_source_id",
             pl.lit(None, dtype=pl.String).alias("column_id"),
-            self._policy_ids.gather(pl.Series(_joined([piece.reasons for piece in pieces]))).alias("policy_ids"),
+            self._policy_ids.gather(_joined([piece.reasons for piece in pieces])).alias("policy_ids"),
             "merged_policy",
             "scope",
-            pl.Series(_joined([piece.is_owner for piece in pieces])).cast(pl.Boolean).alias("is_owner"),
+            _joined([piece.is_owner for piece in pieces]).cast(pl.Boolean).alias("is_owner"),
             "source",
             pl.lit(self._outcomes.export_date, dtype=pl.Datetime("us")).alias("export_date"),
         )
 
     def _shared(self, pieces: list[_Piece]) -> pl.DataFrame:
         """What all rows of a piece have in common, a row per piece."""
+        texts = pl.Series([piece.text for piece in pieces], dtype=pl.UInt32)
         return pl.DataFrame(
             {
                 "data_source_id": pl.Series(self._data_source_ids[[piece.source for piece in pieces]], dtype=pl.Int64),
-                "merged_policy": self._merged_policies([piece.text for piece in pieces]),
-                "scope": _SCOPES([SCOPES.index(piece.scope) for piece in pieces]),
-                "source": _SOURCES([piece.text is None for piece in pieces]),
+                "merged_policy": self._merged_policies.gather(texts),
+                "scope": _SCOPES.gather([SCOPES.index(piece.scope) for piece in pieces]),
+                "source": _SOURCES.gather([int(piece.text is None) for piece in pieces]),
             }
         )
 
 
-def _labels(enum: pl.Enum) -> Callable[[Sequence[int | None] | npt.NDArray[np.generic]], pl.Series]:
-    """Turn numbers into the categories that they number; Polars has no cast for that."""
-    physical = pl.Series(dtype=enum).to_physical().dtype
-    return lambda codes: pl.Series(codes, dtype=physical).cat.to(enum)
+def _categories(texts: Iterable[str]) -> pl.Series:
+    """Texts as an Enum, to be gathered by their numbers."""
+    enum = pl.Enum(texts)
+    return pl.Series(enum.categories, dtype=enum)
 
 
-_SCOPES = _labels(pl.Enum(SCOPES))
-_SOURCES = _labels(pl.Enum(["POLICY", "MANUAL"]))
+_SCOPES = _categories(SCOPES)
+_SOURCES = _categories(["POLICY", "MANUAL"])
 
 
-def _joined(arrays: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
-    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint16)
+def _joined(arrays: list[npt.NDArray[np.generic]]) -> pl.Series:
+    return pl.Series(np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint16))

@@ -95,7 +95,7 @@ def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Evaluation:
         policy_ids=reasons.policy_ids(),
         merged_policies=texts.texts(),
         scopes=scopes,
-        owners=inputs.positions.pairs(members.owners(inputs.memberships)),
+        owners=inputs.owners,
     )
     return Evaluation(
         outcomes,
@@ -126,12 +126,17 @@ def _applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions)
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What both scopes start from; ``applied`` is ordered by policy id, data sources and users by their ids."""
+    """What both scopes start from; ``applied`` is ordered by policy id, data sources and users by their ids.
+
+    ``listed`` are the pairs of ``memberships``, ``owners`` those of its owners.
+    """
 
     data_source_ids: pl.Series
     principals: Principals
     memberships: pl.DataFrame
     positions: _Positions
+    listed: Pairs
+    owners: Pairs
     applied: list[_Applied]
     profiles: UserProfiles
 
@@ -151,7 +156,8 @@ def _prepared(tenant: Mapping[str, pl.DataFrame], info: TenantInfo) -> _Inputs:
         policies=len(policies), data_sources=sources.height, users=principals.count, user_profiles=profiles.count
     )
     positions = _Positions(sources["data_source_id"], principals.profile_ids)
-    return _Inputs(sources["data_source_id"], principals, memberships, positions, applied, profiles)
+    listed, owning = positions.pairs(memberships), positions.pairs(members.owners(memberships))
+    return _Inputs(sources["data_source_id"], principals, memberships, positions, listed, owning, applied, profiles)
 
 
 def _log_sizes(**sizes: int) -> None:
@@ -305,7 +311,7 @@ class _Reasons:
         return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(ids, pa.int64())))
 
 
-_SETS_PER_BLOCK = 65_536
+_SETS_PER_BLOCK = 8_192
 """Sets are unpacked to a byte per policy, some at a time."""
 
 
@@ -328,12 +334,11 @@ def _scope_outcomes(
     scope: Scope, combination: _Combination, inputs: _Inputs, reasons: _Reasons, texts: _Texts
 ) -> ScopeOutcomes:
     manual = inputs.positions.of(members.manual_members(inputs.memberships.filter(scope=scope)))
-    listed = inputs.positions.pairs(inputs.memberships)
     return ScopeOutcomes(
         profile_of_source=combination.merge_of_source,
         cells=[_cells(merge, inputs.profiles, reasons) for merge in combination.merges],
         texts=np.array([texts.number(merge.text) for merge in combination.merges], dtype=np.int64),
-        admitted=_admitted(combination, inputs.profiles, listed, reasons),
+        admitted=_admitted(combination, inputs.profiles, inputs.listed, reasons),
         manual=_allowed_members(manual, combination, inputs.profiles),
     )
 
