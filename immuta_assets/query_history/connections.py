@@ -220,24 +220,33 @@ class SnowflakeConnection(_Warehouse):
         return self
 
 
+_HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
+_WorkspaceId = Annotated[str, Field(pattern="^[0-9]+$")]
+
+
 class UnityCatalogConnection(_Warehouse):
     """A SQL warehouse of Databricks, entered with a token or as a service principal (OAuth): exactly one is set.
 
-    ``workspaces`` holds the ids of the workspaces that are read; empty means all that the warehouse sees.
+    ``workspaces`` holds the ids of the workspaces that are read; empty means all that the warehouse sees. A workspace
+    without a host in ``workspace_hosts`` has that of the connection.
     """
 
     platform: ClassVar = Platform.DATABRICKS
 
     kind: Literal["unity_catalog"]
-    host: str = _key("a host name without https://, such as dbc-1234.cloud.databricks.com", pattern=r"^[A-Za-z0-9.-]+$")
+    host: _HostName = _key("a host name without https://, such as dbc-1234.cloud.databricks.com")
     http_path: str = _key("a path such as /sql/1.0/warehouses/abc", pattern=r"^/\S+$")
     token: _Secret = _secret_key()
     client_id: str | None = _key("text: the application id of a service principal", default=None, min_length=1)
     client_secret: _Secret = _secret_key()
-    workspaces: tuple[Annotated[str, Field(pattern="^[0-9]+$")], ...] = _key(
+    workspaces: tuple[_WorkspaceId, ...] = _key(
         'a list of ids in quotes such as ["3841033049363283"]; without the key all workspaces are read',
         default=(),
         min_length=1,
+    )
+    workspace_hosts: dict[_WorkspaceId, _HostName] = _key(
+        'a mapping of ids in quotes to host names such as {"3841033049363283": dbc-1234.cloud.databricks.com}',
+        default_factory=dict,
     )
 
     @model_validator(mode="after")

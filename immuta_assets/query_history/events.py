@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import dataframely as dy
@@ -103,12 +104,26 @@ class QueryEvents(dy.Schema):
 
 
 class Origin(NamedTuple):
-    """Where events come from: the tenant, and the platform's account and host."""
+    """Where events come from: the tenant, and the platform's account and host.
+
+    Databricks' workspaces have hosts of their own; one without an entry in ``workspace_hosts`` has ``host``.
+    """
 
     tenant_id: str
     platform: Platform
     account: str
     host: str
+    workspace_hosts: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def hosts(self) -> set[str]:
+        """All hosts that events may come from."""
+        return {self.host, *self.workspace_hosts.values()}
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        """What the ids of events begin with."""
+        return (self.tenant_id, self.platform, self.account)
 
 
 def events(statements: pl.LazyFrame, accesses: pl.LazyFrame, catalog: objects.Catalog, origin: Origin) -> pl.LazyFrame:
@@ -139,8 +154,7 @@ def _keys(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> pl.L
     pairs = statements.select("query_id").join(accessed, on="query_id", how="left").sort("query_id", "object_name")
     further = pl.col("query_id") == pl.col("query_id").shift(1)
     name = pl.when(further).then(pl.format("{}\0{}", "query_id", "object_name")).otherwise("query_id")
-    path = (origin.tenant_id, origin.platform, origin.account)
-    return pairs.with_columns(id=digests.uuid5(NAMESPACE, path, name))
+    return pairs.with_columns(id=digests.uuid5(NAMESPACE, origin.path, name))
 
 
 def _of_statement(origin: Origin) -> dict[str, pl.Expr]:
@@ -155,15 +169,15 @@ def _of_statement(origin: Origin) -> dict[str, pl.Expr]:
         "auditPayload": _struct(_payload(origin)),
     }
     kept = {name: pl.col(name) for name in ("query_id", "global_user_id", "text", "access_state")}
-    return said | kept | {"statement_hash": digests.digest(origin, _facts(said.values()))}
+    return said | kept | {"statement_hash": digests.digest(origin.path, _facts(said.values(), _host(origin)))}
 
 
-def _facts(said: Iterable[pl.Expr]) -> pl.Expr:
+def _facts(said: Iterable[pl.Expr], host: pl.Expr) -> pl.Expr:
     """Everything of the statement that is said in some way, texts whole and times as microseconds since 1970."""
     columns = IdentifiedStatements.columns()
     names = sorted({name for each in said for name in each.meta.root_names()})
     times = {name for name in names if isinstance(columns[name], dy.Datetime)}
-    return pl.struct(pl.col(name).dt.epoch("us") if name in times else name for name in names)
+    return pl.struct([pl.col(name).dt.epoch("us") if name in times else name for name in names], host=host)
 
 
 def _of_event(origin: Origin) -> dict[str, pl.Expr]:
@@ -218,12 +232,20 @@ def _context(origin: Origin) -> pl.Expr:
     """Facts of the platform; a fact that it does not have is null."""
     special = _snowflake() if origin.platform is Platform.SNOWFLAKE else _databricks()
     shared = {
-        "host": pl.lit(origin.host),
+        "host": _host(origin),
         "rowsProduced": pl.col("rows_produced"),
         "warehouseId": pl.col("warehouse_id"),
     }
     absent = {key: pl.lit(None, column.dtype) for key, column in _CONTEXT.items()}
     return _struct(absent | shared | special)
+
+
+def _host(origin: Origin) -> pl.Expr:
+    if not origin.workspace_hosts:
+        return pl.lit(origin.host)
+    return pl.col("workspace_id").replace_strict(
+        dict(origin.workspace_hosts), default=origin.host, return_dtype=pl.String
+    )
 
 
 def _snowflake() -> dict[str, pl.Expr]:

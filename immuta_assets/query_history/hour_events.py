@@ -61,7 +61,7 @@ def hour_events(
 
     def frames() -> Iterator[pl.DataFrame]:
         known_objects = (snapshot.data_sources, snapshot.columns, snapshot.tags)
-        catalog = objects.catalog(*known_objects, origin.platform, origin.host)
+        catalog = objects.catalog(*known_objects, origin.platform, origin.hosts)
         identities = _identities(statements, snapshot.users, origin)
         for rows in _ranges(hour):
             known = rows.statements.join(identities, on=ACCOUNT, how="left", nulls_equal=True)

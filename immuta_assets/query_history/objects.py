@@ -8,6 +8,7 @@ Who ran the statement and how it ended belong to ``events``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import dataframely as dy
@@ -88,13 +89,13 @@ class Catalog(NamedTuple):
 
 
 def catalog(
-    data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform, host: str
+    data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform, hosts: Iterable[str]
 ) -> Catalog:
-    """Look up, once, the data sources of ``platform`` that live on ``host``, or on a host the tenant does not know.
+    """Look up, once, the data sources of ``platform`` on one of ``hosts``, or on a host the tenant does not know.
 
     The frames are collections of the tenant.
     """
-    here = pl.col("hostname").str.to_lowercase() == host.lower()
+    here = pl.col("hostname").str.to_lowercase().is_in([host.lower() for host in hosts])
     own = data_sources.filter(pl.col("technology").str.to_uppercase() == platform, here.fill_null(value=True))
     source_tags = _tag_lists(own, ["data_source_id"], tags).rename({"tags": "source_tags"})
     sources = _by_name(own, platform).join(source_tags, on="data_source_id", how="left").collect().lazy()

@@ -317,6 +317,17 @@ def test_a_workspace_filter_is_kept(path: Path) -> None:
     assert connection.workspaces == ("3841033049363283",)
 
 
+@pytest.mark.parametrize("hosts", ["[]", "null", "{1: a.example}", '{"1": https://a.example}', '{"x": a.example}'])
+def test_hosts_of_workspaces_are_names_by_id(path: Path, hosts: str) -> None:
+    assert "workspace_hosts is " in problem(path, DATABRICKS + f"    workspace_hosts: {hosts}\n")
+
+
+def test_hosts_of_workspaces_are_kept(path: Path) -> None:
+    (connection,) = read(path, DATABRICKS + '    workspace_hosts: {"38410": dbc-2.cloud.databricks.com}\n')
+    assert isinstance(connection, UnityCatalogConnection)
+    assert connection.workspace_hosts == {"38410": "dbc-2.cloud.databricks.com"}
+
+
 @pytest.mark.parametrize("host", ["https://dbc.cloud.databricks.com", "dbc/x", "''"])
 def test_a_host_is_not_an_address(path: Path, host: str) -> None:
     assert "host is " in problem(path, DATABRICKS.replace("dbc-1234.cloud.databricks.com", host))

@@ -50,7 +50,7 @@ def made(
         frame(Columns, *known.get("columns", [])),
         frame(Tags, *known.get("tags", [])),
         origin.platform,
-        origin.host,
+        origin.hosts,
     )
     told = events(frame(IdentifiedStatements, *statements), frame(Accesses, *accesses), catalog, origin).collect()
     return QueryEvents.validate(revised(told, QueryEvents.create_empty(lazy=True), received_at))
@@ -215,6 +215,27 @@ def test_a_data_source_of_another_platform_host_or_name_is_not_meant(other: dict
     assert "id" not in event["targets"][0]
 
 
+def test_a_workspace_has_a_host_of_its_own() -> None:
+    origin = DATABRICKS._replace(workspace_hosts={"2": "dbc-2.databricks.example"})
+    statements = [{"query_id": "q1", "workspace_id": "1"}, {"query_id": "q2", "workspace_id": "2"}, {"query_id": "q3"}]
+    result = made(statements, [], origin)
+    hosts = [event["auditPayload"]["technologyContext"]["host"] for event in said(result, origin)]
+    assert hosts == ["dbc-1.databricks.example", "dbc-2.databricks.example", "dbc-1.databricks.example"]
+    before = made(statements, [], DATABRICKS)
+    assert result["id"].equals(before["id"])
+    assert (result["content_hash"] == before["content_hash"]).to_list() == [True, False, True]
+
+
+def test_data_sources_are_found_on_the_hosts_of_all_workspaces() -> None:
+    origin = DATABRICKS._replace(workspace_hosts={"2": "dbc-2.databricks.example"})
+    elsewhere = [data_source("main.s.a", origin, hostname=f"DBC-{number}.databricks.example") for number in (2, 3)]
+    found = [
+        said(made([{"query_id": "q"}], [access("q", "main.s.a")], origin, tenant={"data_sources": [one]}), origin)
+        for one in elsewhere
+    ]
+    assert ["id" in event["targets"][0] for [event] in found] == [True, False]
+
+
 def test_of_data_sources_of_one_object_an_enabled_one_counts_then_the_oldest() -> None:
     ids = {1: True, 3: False, 2: False}
     tenant = {"data_sources": [data_source("DB.S.A", data_source_id=i, deleted=off) for i, off in ids.items()]}
@@ -324,7 +345,8 @@ def test_the_content_hash_is_that_of_the_facts_of_statement_and_object_as_json()
         text = "".join(f"{part}\0" for part in path) + json.dumps(content, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    expected = digest(SNOWFLAKE, dict(sorted(facts.items()))) + digest((), said_of_object)
+    of_statement = dict(sorted(facts.items())) | {"host": SNOWFLAKE.host}
+    expected = digest(SNOWFLAKE.path, of_statement) + digest((), said_of_object)
     assert result["content_hash"].to_list() == [expected]
 
 

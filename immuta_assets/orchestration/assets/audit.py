@@ -24,7 +24,12 @@ from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.query_history import readings
-from immuta_assets.query_history.connections import Connection, EmbeddedConnection, SnowflakeConnection
+from immuta_assets.query_history.connections import (
+    Connection,
+    EmbeddedConnection,
+    SnowflakeConnection,
+    UnityCatalogConnection,
+)
 from immuta_assets.query_history.events import Origin, QueryEvents
 from immuta_assets.query_history.history import Platform
 from immuta_assets.query_history.hour import HistoryError
@@ -156,13 +161,12 @@ def _counts(coverage: Iterable[pl.LazyFrame]) -> dict[str, int]:
 def _origin(connection: Connection, tenant_id: str) -> Origin:
     match connection:
         case EmbeddedConnection():
-            account, host = connection.account, connection.host
-        case SnowflakeConnection():
-            account, host = connection.account, f"{connection.account}.snowflakecomputing.com"
-        case _:
+            return Origin(tenant_id, connection.platform, connection.account, connection.host)
+        case SnowflakeConnection(account=account):
+            return Origin(tenant_id, connection.platform, account, f"{account}.snowflakecomputing.com")
+        case UnityCatalogConnection(host=host):
             # One region is one metastore: the host tells the account apart for everything that is read through it.
-            account, host = connection.host, connection.host
-    return Origin(tenant_id, connection.platform, account, host)
+            return Origin(tenant_id, connection.platform, host, host, connection.workspace_hosts)
 
 
 def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
@@ -180,14 +184,16 @@ def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.Assets
         kinds={"polars", "parquet"},
         owners=OWNERS,
     )
-    def compute() -> dg.Output[pl.DataFrame]:
-        users = store.newest(snapshot.key("users"))
-        found = [
-            unknown_users(pl.concat(_hours(each, store, "principals") for each in same), users, platform)
-            for platform, same in _by_platform(connections)
-        ]
-        unknown = pl.concat([UnknownUsers.create_empty(), *found])
-        return dg.Output(unknown, metadata={"unknown users": unknown.height})
+    def compute() -> Iterator[dg.Output[pl.DataFrame]]:
+        # Runs of connections go side by side: who writes last has seen the hours of both.
+        with store.alone([UNKNOWN_USERS]):
+            users = store.newest(snapshot.key("users"))
+            found = [
+                unknown_users(pl.concat(_hours(each, store, "principals") for each in same), users, platform)
+                for platform, same in _by_platform(connections)
+            ]
+            unknown = pl.concat([UnknownUsers.create_empty(), *found])
+            yield dg.Output(unknown, metadata={"unknown users": unknown.height})
 
     return compute
 
@@ -227,10 +233,11 @@ def shown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDe
     def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
         moment = moment_of(context)
         since = hour_key(moment - LOOK_BACK)
-        covered = [(each, _hours(each, store, "coverage", since).collect()) for each in connections]
-        plans = [(each, _newest_plan(each, store)) for each in connections]
-        found = status(_of_connections(covered), _of_connections(plans), moment)
-        yield dg.Output(found, metadata={"status": dg.MetadataValue.md(markdown(found))})
+        with store.alone([STATUS]):
+            covered = [(each, _hours(each, store, "coverage", since).collect()) for each in connections]
+            plans = [(each, _newest_plan(each, store)) for each in connections]
+            found = status(_of_connections(covered), _of_connections(plans), moment)
+            yield dg.Output(found, metadata={"status": dg.MetadataValue.md(markdown(found))})
         yield from checks.history(STATUS, findings(found))
 
     return compute
