@@ -83,14 +83,15 @@ def plan(
 
     ``counted`` is what the platform counts in the hours of ``window`` (of the same arguments); hours with nothing may
     be left out. ``coverage`` holds all rows of ``Coverage``, ``reread`` the slots after the close, ascending. An hour
-    of the window that is not in the coverage is NEW, however old. Hours of ``changed_identities`` before the window
-    have the counts they were read with. A run that is still reading an hour is not seen: whoever starts runs leaves
-    such hours out.
+    of the window that is not in the coverage is NEW, however old. Hours of ``changed_identities`` between ``start`` and
+    the window have the counts they were read with. A run that is still reading an hour is not seen: whoever starts runs
+    leaves such hours out.
     """
     now = now.astimezone(UTC)
     since, until = window(coverage, previous, reread, now, start=start)
     renamed = _is_among(changed_identities)
-    before = coverage.filter(pl.col("hour") < since, renamed).select(Counts.column_names())
+    partitions = pl.lit(value=True) if start is None else pl.col("hour") >= start
+    before = coverage.filter(partitions, pl.col("hour") < since, renamed).select(Counts.column_names())
     rows = (
         pl.concat([_counts(counted, since, until), before])
         .join(coverage, on="hour", how="left", suffix="_then")

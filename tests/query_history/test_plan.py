@@ -171,6 +171,15 @@ def test_people_named_differently_need_their_events_again_in_any_hour_that_was_r
     assert reason(planned(now, coverage, renamed=[OPENS], previous=found)) == "IDENTITIES"
 
 
+def test_hours_before_a_later_start_are_not_renamed() -> None:
+    now = LAST_SLOT + timedelta(days=1)
+    coverage = covered((OPENS, now), (OPENS + HOUR, now))
+    found = plan(
+        {}, coverage, [OPENS, OPENS + HOUR], planned(now, coverage), reread=REREAD_PLAN, now=now, start=OPENS + HOUR
+    )
+    assert found.filter(reason="IDENTITIES")["hour"].to_list() == [OPENS + HOUR]
+
+
 def test_an_hour_is_due_since_the_first_plan_that_asked_in_vain() -> None:
     more = COUNTED._replace(statements=9)
     coverage = covered((OPENS, FIRST_SLOT))
