@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
@@ -38,13 +39,21 @@ def graph(settings: project.Settings) -> dg.Definitions:
 
 
 def _graph(settings: project.Settings) -> dg.Definitions:
-    days = export_days(settings.export_timezone)
     store = ParquetStore(root=str(settings.store))
+    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
+    audit = [_audit(connections, store)] if connections else []
+    each = [_of(connection, store, settings.start) for connection in connections]
+    return dg.Definitions.merge(_export(settings, store), *audit, *each)
+
+
+def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
+    """Return what becomes of a tenant dump, and what watches over it."""
+    days = export_days(settings.export_timezone)
     watch = _watch(settings)
     versions = [layout.version for layout in settings.layouts]
     export = automation.export_job(versions, without=staleness.check_keys())
     republish = staleness.republish_job(versions)
-    definitions = dg.Definitions(
+    return dg.Definitions(
         assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
         asset_checks=[
             checks.valid_policies(days),
@@ -63,13 +72,6 @@ def _graph(settings: project.Settings) -> dg.Definitions:
         # Processes of their own would cost more than all steps together.
         executor=dg.in_process_executor,
     )
-    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
-    if not connections:
-        return definitions
-    audited = dg.Definitions(
-        assets=[unknown(connections, store), shown(connections, store)], jobs=[automation.load_job(connections)]
-    )
-    return dg.Definitions.merge(definitions, audited, *(_of(each, store, settings.start) for each in connections))
 
 
 def _watch(settings: project.Settings) -> staleness.Watch:
@@ -104,6 +106,12 @@ def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definiti
         schedules=[automation.hourly_plan(connection, plan)],
         sensors=[automation.due_hours(connection, store, [ingest, rename])],
     )
+
+
+def _audit(connections: Sequence[Connection], store: ParquetStore) -> dg.Definitions:
+    """Return what there is once for all connections."""
+    assets = [unknown(connections, store), shown(connections, store)]
+    return dg.Definitions(assets=assets, jobs=[automation.load_job(connections)])
 
 
 @dg.definitions

@@ -5,8 +5,9 @@ A layout is published as a whole, and all layouts of a run together. How files g
 
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -66,23 +67,33 @@ def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefini
         yield from checks.complete(dates)
         with explained(", ".join(settings.destination)):
             stores = list(map(opened(settings, PUBLISHING), settings.destination))
-            try:
-                files = publish(
-                    releases,
-                    stores,
-                    run_id=context.run.run_id,
-                    snapshot_id=snapshot_id,
-                    max_shrink=settings.max_shrink,
-                    allow_shrink=config.allow_shrink,
-                )
-            except ShrunkError as error:
-                yield from checks.kept_rows(dates, _shrunk(error))
-                raise
-        yield from checks.kept_rows(dates, {})
+            publication = partial(
+                publish,
+                releases,
+                stores,
+                run_id=context.run.run_id,
+                snapshot_id=snapshot_id,
+                max_shrink=settings.max_shrink,
+                allow_shrink=config.allow_shrink,
+            )
+            files = yield from _braked(publication, dates)
         for file in files:
             yield dg.MaterializeResult(asset_key=key(file.layout, file.name), metadata=_metadata(file, stores))
 
     return publish_layouts
+
+
+def _braked(
+    publication: Callable[[], list[Published]], files: Iterable[dg.AssetKey]
+) -> Generator[dg.AssetCheckResult, None, list[Published]]:
+    """Publish and evaluate ``kept_rows`` of the files; where it fails, nothing was published."""
+    try:
+        published = publication()
+    except ShrunkError as error:
+        yield from checks.kept_rows(files, _shrunk(error))
+        raise
+    yield from checks.kept_rows(files, {})
+    return published
 
 
 def _snapshot_id(store: ParquetStore, day: str) -> str:
