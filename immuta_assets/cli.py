@@ -12,11 +12,14 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -132,15 +135,19 @@ def demo(preset: PresetName = "small", seed: Seed = 0, at: At = None, to: DumpTo
 def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hour = None, due: Due = False) -> None:
     """Load audit events now: read hours of query history, and make the events of them.
 
-    Without --connection every connection of IMMUTA_ASSETS_CONNECTIONS is read. Exits with 2 for a wrong connection or
-    setting, and where a platform cannot be read; hours that were read before stay as they are then.
+    Without --connection every connection of IMMUTA_ASSETS_CONNECTIONS is read, side by side. Exits with 2 for a wrong
+    connection or setting, and where a platform cannot be read; hours that were read before stay as they are then.
     """
     with console.errors_told():
         settings = load()
         hours = [_hour_key(hour)] if hour else _hours_since(_duration(since))
         names = connection or list(_connections(settings))
-        results = [_ingested(settings, name, [] if due else hours) for name in names]
-        _print_rows({asset: count for result in results for asset, count in result.rows.items()})
+        results = _side_by_side([partial(_ingested, settings, name, [] if due else hours) for name in names])
+        for result in results:
+            if result.failure:
+                console.fail(console.BAD_INPUT, result.failure.message)
+        rows = {asset: count for result in results for asset, count in result.rows.items()}
+        _print_rows(dict(sorted(rows.items())))
         _print_unknown(settings)
         _print_warnings(results[-1].checks)
         shown = f"{hours[-1][:10]}T{hours[-1][11:13]}"
@@ -270,6 +277,18 @@ def _connection(settings: Settings, name: str) -> Connection:
     return known[name]
 
 
+def _side_by_side(tasks: Sequence[Callable[[], Ingested]]) -> list[Ingested]:
+    """Do several tasks in processes of their own, as many at a time as there are processors.
+
+    The results come in the order in which the tasks were done, so that the last has seen what all have stored.
+    """
+    if len(tasks) == 1:
+        return [tasks[0]()]
+    workers = min(len(tasks), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return [done.result() for done in as_completed([pool.submit(task) for task in tasks])]
+
+
 def _ingested(settings: Settings, name: str, hours: list[str]) -> Ingested:
     """Read hours of a connection; none stand for those that are due."""
     from immuta_assets.orchestration.run import run_due, run_ingest  # noqa: PLC0415
@@ -278,13 +297,9 @@ def _ingested(settings: Settings, name: str, hours: list[str]) -> Ingested:
     with _instance() as instance:
         if hours:
             console.tell(f"Reading {len(hours):,} hours of {name}, {hours[0]} to {hours[-1]} UTC")
-            result = run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
-        else:
-            console.tell(f"Reading the hours of {name} that are due")
-            result = run_due(settings, name, moment=datetime.now(UTC), instance=instance, progress=_tell_step)
-    if result.failure:
-        console.fail(console.BAD_INPUT, result.failure.message)
-    return result
+            return run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
+        console.tell(f"Reading the hours of {name} that are due")
+        return run_due(settings, name, moment=datetime.now(UTC), instance=instance, progress=_tell_step)
 
 
 def _event_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import dagster as dg
 import dataframely as dy
 import polars as pl
+import pyarrow.parquet as pq
 
 from immuta_assets.files import remove_unfinished, replacing
 from immuta_assets.layouts import parquet
@@ -110,7 +111,7 @@ def _write(frame: Frame | ExportTable, path: Path) -> int:
         else:
             with replacing(path) as file:
                 frame.lazy().sink_parquet(file)
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        return int(pq.read_metadata(path).num_rows)
 
 
 def _scan(paths: list[Path]) -> pl.LazyFrame:

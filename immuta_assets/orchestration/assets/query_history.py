@@ -1,13 +1,13 @@
 """The assets ``query_history/<connection>/…``: what ran on a data platform, hour by hour, as the platform tells it.
 
 ``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
-is read as a whole and replaces what was read of it before. Add a kind of connection where ``_read_hour`` and
+is read as a whole and replaces what was read of it before. Add a kind of connection where ``_reader`` and
 ``count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -70,10 +70,9 @@ def query_history(
             TemporaryDirectory(prefix=f"{connection.name}-") as spool,
             store.alone([key(connection.name, name) for name in FRAMES]),
             explained(connection.name),
+            _reader(connection) as read_hour,
         ):
-            read = {
-                key: _read_hour(connection, opening(key), Path(spool, key), moment) for key in context.partition_keys
-            }
+            read = {key: read_hour(opening(key), Path(spool, key), moment) for key in context.partition_keys}
             rows = {key: reading(opening(key), hour.facts, moment) for key, hour in read.items()}
             found = _found(pl.concat(rows.values()))
             for name in ("statements", "accesses"):
@@ -149,15 +148,17 @@ def _renamed(connection: Connection, store: ParquetStore) -> pl.Series:
     return changed_hours(principals, users, connection.platform)
 
 
-def _read_hour(connection: Connection, hour: datetime, spool: Path, moment: datetime) -> Hour:
+@contextmanager
+def _reader(connection: Connection) -> Iterator[Callable[[datetime, Path, datetime], Hour]]:
+    """Give the function that reads an hour of a connection, into a spool folder, as far as it had come at a moment."""
     match connection:
         case SnowflakeConnection():
-            return snowflake.read_hour(connection, hour, spool, now=moment)
+            yield lambda hour, spool, moment: snowflake.read_hour(connection, hour, spool, now=moment)
         case UnityCatalogConnection():
-            return unity_catalog.read_hour(connection, hour, spool, now=moment)
+            yield lambda hour, spool, moment: unity_catalog.read_hour(connection, hour, spool, now=moment)
         case EmbeddedConnection():
             with _opened(connection) as file:
-                return embedded.read_hour(file, connection.platform, hour, moment)
+                yield lambda hour, _, moment: embedded.read_hour(file, connection.platform, hour, moment)
 
 
 def count_hours(connection: Connection, since: datetime, until: datetime, moment: datetime) -> dict[datetime, Counted]:
