@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     )
     destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_destinations)] = _setting(
         "Where the files of the export are published: folders, s3://, abfss://, az:// or gs://, separated by commas.",
-        allowed="addresses separated by commas: folders, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix "
-        "or abfss://container@account.dfs.core.windows.net/prefix",
+        allowed="addresses separated by commas: folders, s3://bucket/prefix, s3://profile@bucket/prefix, "
+        "gs://bucket/prefix, az://container/prefix or abfss://container@account.dfs.core.windows.net/prefix",
         default_factory=lambda: (str(_below_dagster_home("published")),),
         min_length=1,
     )
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         le=1,
     )
     s3_role_arn: str | None = _setting(
-        "Role that is assumed to publish on S3; by default none.",
+        "Role that is assumed to publish on S3, at addresses without a profile; by default none.",
         allowed="arn:aws:iam::<account>:role/<name>",
         default=None,
     )

@@ -118,6 +118,43 @@ def test_a_profile_gives_the_credentials(s3: S3Server, wire: Proxy, monkeypatch:
     assert "Credential=AKIAOFPROFILE/" in wire.seen[-1].headers["authorization"]
 
 
+def test_destinations_have_profiles_of_their_own(s3: S3Server, wire: Proxy) -> None:
+    bucket = s3.bucket()
+    profiles = [f"[{name}]\naws_access_key_id = AKIAOF{name}\naws_secret_access_key = s\n" for name in ("eu", "us")]
+    Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text("".join(profiles), "utf-8")
+    stores = [open_store(f"s3://{name}@{bucket}/{name}", StoreOptions(s3_role_arn="unused")) for name in ("eu", "us")]
+    for store in stores:
+        store.put_bytes("x", b"one")
+    assert [store.uri for store in stores] == [f"s3://{bucket}/eu", f"s3://{bucket}/us"]
+    used = [seen.headers["authorization"] for seen in wire.seen if seen.method == "PUT"]
+    assert ["Credential=AKIAOFeu/" in used[0], "Credential=AKIAOFus/" in used[1]] == [True, True]
+
+
+def test_a_profile_may_have_a_role(
+    s3: S3Server, wire: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, impatient: StoreOptions
+) -> None:
+    name, key = s3.user()
+    role = s3.role(trust(name, "agreed-upon"), ALLOW_ALL)
+    (tmp_path / "config").write_text(
+        f"[profile base]\naws_access_key_id = {key['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {key['AWS_SECRET_ACCESS_KEY']}\n"
+        f"[profile export]\nsource_profile = base\nrole_arn = {role}\nexternal_id = agreed-upon\nregion = eu-west-1\n",
+        "utf-8",
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    store = open_store(f"s3://export@{s3.bucket()}/a", impatient)
+    store.put_bytes("x", b"one")
+    assert any(b"ExternalId=agreed-upon" in seen.body for seen in wire.seen)
+    assert "x-amz-security-token" in wire.seen[-1].headers
+
+
+def test_a_profile_that_is_not_there_is_named(s3: S3Server) -> None:
+    with pytest.raises(
+        StoreError, match=r"Cannot open s3://nobody@.*: AWS' files have no credentials for the profile nobody"
+    ):
+        open_store(f"s3://nobody@{s3.bucket()}/a")
+
+
 def test_only_an_address_that_says_http_is_asked_without_encryption() -> None:
     allowed = {url: cloud.client(url)["allow_http"] for url in (None, "https://minio.example", "http://127.0.0.1:9000")}
     assert allowed == {None: False, "https://minio.example": False, "http://127.0.0.1:9000": True}

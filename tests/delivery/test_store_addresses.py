@@ -16,6 +16,7 @@ from immuta_assets.delivery.object_store import Destination, StoreError, open_st
         ("file:///data/my%20files", Destination("/data/my files", "file", "/data/my files")),
         ("s3://bucket.eu", Destination("s3://bucket.eu", "s3", "", "bucket.eu")),
         ("s3://bucket/a/b/", Destination("s3://bucket/a/b", "s3", "a/b", "bucket")),
+        ("s3://eu-prod@bucket/a", Destination("s3://eu-prod@bucket/a", "s3", "a", "bucket", "eu-prod")),
         ("gs://my_bucket/a", Destination("gs://my_bucket/a", "gs", "a", "my_bucket")),
         ("az://container/a", Destination("az://container/a", "az", "a", "container")),
         (

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 ALLOWED = (
-    "the path of a local folder, file:///path, s3://bucket/prefix, gs://bucket/prefix, "
+    "the path of a local folder, file:///path, s3://bucket/prefix, s3://profile@bucket/prefix, gs://bucket/prefix, "
     "abfss://container@account.dfs.core.windows.net/prefix or az://container/prefix"
 )
 """The forms of address, for people."""
@@ -49,7 +49,7 @@ ALLOWED = (
 _LONGEST_SHOWN = 60
 _PREFIX = r"(?:/(?P<prefix>[^?#]*))?"
 _FORMS = (
-    r"(?P<scheme>s3)://(?P<container>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])" + _PREFIX,
+    r"(?P<scheme>s3)://(?:(?P<account>[\w.-]{1,64})@)?(?P<container>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])" + _PREFIX,
     r"(?P<scheme>gs)://(?P<container>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])" + _PREFIX,
     r"(?P<scheme>az)://(?P<container>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])" + _PREFIX,
     r"(?P<scheme>abfss)://(?P<container>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])"
@@ -58,7 +58,10 @@ _FORMS = (
 
 
 class Destination(NamedTuple):
-    """An address that has an allowed form. A local folder has the scheme ``file`` and its path as ``prefix``."""
+    """An address that has an allowed form. A local folder has the scheme ``file`` and its path as ``prefix``.
+
+    ``account`` is the storage account on Azure, and on S3 the profile of AWS' own files that credentials come from.
+    """
 
     uri: str
     scheme: str
@@ -92,7 +95,7 @@ def open_store(destination: str, options: StoreOptions | None = None) -> Store:
         case "file":
             return FolderStore(Path(prefix))
         case "s3":
-            return s3.connect(uri, container, prefix, options)
+            return s3.connect(uri, container, account, prefix, options)
         case "gs":
             return gcs.connect(uri, container, prefix, options)
         case _:

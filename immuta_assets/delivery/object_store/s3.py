@@ -1,8 +1,9 @@
 """Amazon S3: how a bucket is reached, and what IAM calls the permissions.
 
 Credentials, region and endpoint come from AWS' own variables and files, read by boto3: ``AWS_ACCESS_KEY_ID`` and
-``AWS_SECRET_ACCESS_KEY``, ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, web identity, instance roles. Add here
-what is particular to S3; the policies that grant its actions lie in deploy/aws.
+``AWS_SECRET_ACCESS_KEY``, ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, web identity, instance roles. An
+address that names a profile takes credentials, a role and the region from that profile alone. Add here what is
+particular to S3; the policies that grant its actions lie in deploy/aws.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _DEFAULT_REGION = "us-east-1"
 _KEEP_CREDENTIALS = timedelta(minutes=5)
 
 
-def connect(uri: str, bucket: str, prefix: str, options: StoreOptions) -> CloudStore:
+def connect(uri: str, bucket: str, profile: str | None, prefix: str, options: StoreOptions) -> CloudStore:
     """Return the store below ``prefix``; raise ``StoreError`` where there are no credentials."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     config: S3Config = {"disable_bulk_delete": True}
@@ -62,23 +63,30 @@ def connect(uri: str, bucket: str, prefix: str, options: StoreOptions) -> CloudS
         config=config,
         client_options=client(endpoint),
         retry_config=retries(options.patience),
-        credential_provider=_credentials(uri, options),
+        credential_provider=_credentials(uri, profile, options),
     )
-    return CloudStore(uri, _cloud(bucket, prefix, options), backend)
+    return CloudStore(uri.replace(f"//{profile}@", "//", 1), _cloud(bucket, profile, prefix, options), backend)
 
 
-def _credentials(uri: str, options: StoreOptions) -> S3CredentialProvider:
+def _credentials(uri: str, profile: str | None, options: StoreOptions) -> S3CredentialProvider:
     import boto3
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
 
     try:
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        region = None if profile else os.environ.get("AWS_REGION")
+        session = boto3.Session(profile_name=profile, region_name=region or None)
         own = Boto3CredentialProvider(session, ttl=_KEEP_CREDENTIALS)
     except (BotoCoreError, ValueError):
-        msg = f"Cannot open {uri}: there are no AWS credentials, {_CREDENTIALS}."
+        no_profile, no_credentials = (
+            f"AWS' files have no credentials for the profile {profile}",
+            "there are no AWS credentials",
+        )
+        msg = f"Cannot open {uri}: {no_profile if profile else f'{no_credentials}, {_CREDENTIALS}'}."
         raise StoreError(msg) from None
-    return _Role(session, options.s3_role_arn, options.s3_external_id) if options.s3_role_arn else own
+    if options.s3_role_arn and not profile:
+        return _Role(session, options.s3_role_arn, options.s3_external_id)
+    return own
 
 
 class _Role:
@@ -102,12 +110,13 @@ class _Role:
         }
 
 
-def _cloud(bucket: str, prefix: str, options: StoreOptions) -> Cloud:
+def _cloud(bucket: str, profile: str | None, prefix: str, options: StoreOptions) -> Cloud:
     bucket_arn = f"arn:aws:s3:::{bucket}"
     objects = "/".join(part for part in (bucket_arn, prefix, "*") if part)
     key = f", and {' and '.join(KMS_ACTIONS)} on {options.s3_kms_key}" if options.s3_kms_key else ""
     granted = {name: f"{' and '.join(actions)} on {objects}{key}" for name, actions in ACTIONS.items()}
     granted["read"] += f", and {ACTIONS['list'][0]} on {bucket_arn}"
     granted["list"] = f"{ACTIONS['list'][0]} on {bucket_arn}"
-    role = f"sts:AssumeRole on {options.s3_role_arn} to the caller, and in its trust policy with the right external id"
+    assumed = f"the role of the profile {profile}" if profile else options.s3_role_arn
+    role = f"sts:AssumeRole on {assumed} to the caller, and in its trust policy with the right external id"
     return Cloud(f"the bucket {bucket}", granted, _CREDENTIALS, role, largest_copy=LARGEST_COPY)
