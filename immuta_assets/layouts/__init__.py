@@ -1,6 +1,7 @@
 """Layouts of the access summary export: which tables a version has, and the contract of each.
 
-A new version is a module beside ``prpr2`` and a line in ``LAYOUTS``; a published one stays as it is. What the tables
+A new version is a module beside ``prpr2`` and a line in ``LAYOUTS``, from which the graph, the files, the documents and
+the consumers' SQL follow; a published one stays as it is. What the tables
 *say* belongs to ``access_summary``; where their files go, and which versions a deployment publishes, to ``delivery``.
 """
 
@@ -23,19 +24,21 @@ COMPUTED = "prpr2"
 class Layout:
     """One version of the export: its name and the schema of each table, by export name (with dashes).
 
-    ``derived`` says how each table follows from the computed version, whose tables a function's parameters name (dashes
-    as underscores). ``meaning_changes`` are all changes of meaning since the first version.
+    ``derived`` says how each table follows: a function's parameters name tables of the computed version (dashes as
+    underscores) or collections of the tenant. ``meaning_changes`` are all changes of meaning since the first version.
+    ``stand_ins`` are new columns, by table and column, that the version before tells too: each as SQL over its columns.
     """
 
     version: str
     tables: Mapping[str, type[dy.Schema]]
     derived: Mapping[str, Callable[..., pl.LazyFrame]] = field(default_factory=dict)
     meaning_changes: tuple[MeaningChange, ...] = ()
+    stand_ins: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 LAYOUTS: dict[str, Layout] = {
     "prpr1": Layout("prpr1", prpr1.TABLES, prpr1.DOWNGRADES),
-    "prpr2": Layout("prpr2", prpr2.TABLES, meaning_changes=prpr2.MEANING_CHANGES),
+    "prpr2": Layout("prpr2", prpr2.TABLES, meaning_changes=prpr2.MEANING_CHANGES, stand_ins=prpr2.STAND_INS),
 }
 """Every version by name, oldest first."""
 

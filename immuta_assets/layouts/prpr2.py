@@ -218,6 +218,12 @@ TABLES: dict[str, type[dy.Schema]] = {
 }
 """The twelve schemas by export name."""
 
+STAND_INS: dict[tuple[str, str], str] = {
+    ("policy-outcomes", "scope"): "'READ'",
+    ("tag-metadata", "target_id"): "CASE target_type WHEN 'DATA_SOURCE' THEN CAST(data_source_id AS TEXT) END",
+}
+"""New columns that prpr1 tells too, each as SQL over its columns."""
+
 MEANING_CHANGES: tuple[MeaningChange, ...] = (
     MeaningChange(
         "tag-metadata",

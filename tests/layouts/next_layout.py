@@ -7,6 +7,7 @@ import polars as pl
 
 from immuta_assets.layouts import Layout, prpr2
 from immuta_assets.layouts.contract import MeaningChange
+from immuta_assets.tenant.info import TenantInfo
 
 
 class RequestDuas(dy.Schema):
@@ -15,6 +16,14 @@ class RequestDuas(dy.Schema):
     request_id = prpr2.RequestDuas.request_id
     dua_id = prpr2.RequestDuas.dua_id
     title = dy.String(nullable=True, description="Title of the data use agreement.")
+    export_date = prpr2.RequestDuas.export_date
+
+
+class GroupMetadata(dy.Schema):
+    """A group of an identity manager: a table of which the version before knows nothing."""
+
+    group_id = dy.Int64(primary_key=True, description="Id of the group.")
+    name = dy.String(description="Name of the group.")
     export_date = prpr2.RequestDuas.export_date
 
 
@@ -30,16 +39,25 @@ def _request_duas(request_duas: pl.LazyFrame) -> pl.LazyFrame:
     return request_duas.rename({"name": "title"})
 
 
+def _group_metadata(groups: pl.LazyFrame, tenant: pl.LazyFrame) -> pl.LazyFrame:
+    named = groups.select("group_id", "name", export_date=pl.lit(TenantInfo.of(tenant).export_date, pl.Datetime("us")))
+    return named.sort("group_id")
+
+
 def _data_product_assets(data_product_assets: pl.LazyFrame) -> pl.LazyFrame:
     return data_product_assets.with_columns(pl.col("data_source_id").cast(pl.Int64))
 
 
-TABLES: dict[str, type[dy.Schema]] = {"request-duas": RequestDuas, "data-product-assets": DataProductAssets}
+TABLES: dict[str, type[dy.Schema]] = {
+    "request-duas": RequestDuas,
+    "data-product-assets": DataProductAssets,
+    "group-metadata": GroupMetadata,
+}
 
 LAYOUT = Layout(
     "prpr3",
     TABLES,
-    {"request-duas": _request_duas, "data-product-assets": _data_product_assets},
+    {"request-duas": _request_duas, "data-product-assets": _data_product_assets, "group-metadata": _group_metadata},
     (
         *prpr2.MEANING_CHANGES,
         MeaningChange(
@@ -50,4 +68,5 @@ LAYOUT = Layout(
             remedy="Read title, and expect nulls.",
         ),
     ),
+    {("request-duas", "title"): "name"},
 )

@@ -238,6 +238,16 @@ def test_a_new_version_is_shown_over_all_before_it(platform: str, layout: str, n
     assert [names(tree) for tree in trees] == [schema.column_names() for schema in next_version.tables.values()]
 
 
+def test_a_renamed_column_is_told_by_that_of_the_version_before(
+    reader: duckdb.DuckDBPyConnection, next_version: Layout
+) -> None:
+    row = "'r' AS request_id, 'd' AS dua_id, 'Data use' AS name, CAST(NULL AS TIMESTAMP) AS export_date"
+    reader.execute(f"CREATE TABLE ext_request_duas_prpr2 AS SELECT {row}")
+    reader.execute(of_kind(sql(PLATFORMS["duckdb"], PRPR2, "/data"), "view")['"request_duas"'])
+    assert reader.execute("SELECT title FROM request_duas").fetchall() == [("Data use",)]
+    assert next_version.stand_ins
+
+
 def test_a_retyped_column_is_null_where_it_does_not_fit(
     reader: duckdb.DuckDBPyConnection, next_version: Layout
 ) -> None:

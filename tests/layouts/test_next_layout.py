@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +29,8 @@ FRAMES = {
     "data_product_assets": pl.LazyFrame(
         {"data_product_id": ["p"], "data_source_id": ["7"], "export_date": [EXPORT_DATE]}
     ),
+    "groups": pl.LazyFrame({"group_id": [7], "name": ["Analysts"]}),
+    "tenant": pl.LazyFrame({"tenant_id": ["acme"], "url": [""], "dumped_at": [EXPORT_DATE.replace(tzinfo=UTC)]}),
 }
 
 
@@ -38,7 +40,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(folder: Path) -> dict[str, Path]:
-    """The files of the new layout, derived from tables of prpr2 as the layout says."""
+    """The files of the new layout, derived from tables of prpr2 and collections as the layout says."""
     for name, derive in LAYOUT.derived.items():
         frame = derive(**{table: FRAMES[table] for table in inspect.signature(derive).parameters})
         assert nonconformities(LAYOUT.tables[name], frame) == []
@@ -52,6 +54,7 @@ def test_its_files_are_written_inspected_and_published(tmp_path: Path) -> None:
     assert {file.name: (file.facts.rows, file.facts.columns) for file in published} == {
         "request-duas": (1, 4),
         "data-product-assets": (1, 3),
+        "group-metadata": (1, 3),
     }
     assert {Path(file.key).parent.name for file in published} == {"v=prpr3"}
 

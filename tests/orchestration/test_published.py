@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
+from layouts.next_layout import LAYOUT as PRPR3
 
 from immuta_assets.definitions import graph
 from immuta_assets.delivery.lives import chosen
@@ -84,3 +86,15 @@ def test_a_layout_whose_parallel_period_is_over_gets_no_files(
 def test_a_layout_is_published_on_the_last_day_of_its_parallel_period(export: Callable[..., ExportResult]) -> None:
     result = export(layouts=chosen("prpr1:2026-05-04,prpr2"))
     assert {file.layout for file in result.files} == {"prpr1", "prpr2"}
+
+
+def test_a_version_is_exported_once_it_is_in_the_registry(
+    export: Callable[..., ExportResult], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LAYOUTS, "prpr3", PRPR3)
+    result = export(layouts=chosen("prpr2:2026-05-31,prpr3"))
+    assert result.failure is None
+    assert {file.name for file in result.files if file.layout == "prpr3"} == PRPR3.tables.keys()
+    (groups,) = Path(settings.destination[0]).rglob("v=prpr3/group-metadata.parquet")
+    assert pl.read_parquet(groups)["name"].to_list() == ["Analysts"]
+    assert "prpr3/group-metadata conforms" in {f"{check.asset} {check.name}" for check in result.checks}

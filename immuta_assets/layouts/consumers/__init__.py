@@ -1,7 +1,7 @@
 """SQL for consumers: the files of a version as external tables of their platform, and stable views over them.
 
 ``sql`` is all that a platform needs for one version, ``cutover`` the way from one version to another. A new platform
-is a module beside ``snowflake`` and a line in ``PLATFORMS``; a new version adds to ``views.STAND_INS`` at most.
+is a module beside ``snowflake`` and a line in ``PLATFORMS``; a new version changes nothing here.
 """
 
 from __future__ import annotations

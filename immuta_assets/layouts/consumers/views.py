@@ -1,7 +1,7 @@
 """Stable views: what consumers query, so that a new version of the export is another definition of the same view.
 
 A view shows the columns of one version, whatever version lies below it: what an older one cannot tell is null, and a
-table that it does not have is empty. Add to ``STAND_INS`` what an older version tells in other words.
+table that it does not have is empty. What an older version tells in other words is said by its ``Layout``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,6 @@ from immuta_assets.layouts import LAYOUTS, Layout
 from immuta_assets.layouts.consumers.platform import Platform, written
 from immuta_assets.layouts.consumers.statements import Statement
 from immuta_assets.layouts.contract import ColumnContract, columns
-
-STAND_INS: Mapping[tuple[str, str, str], str] = {
-    ("prpr2", "policy-outcomes", "scope"): "'READ'",
-    ("prpr2", "tag-metadata", "target_id"): "CASE target_type WHEN 'DATA_SOURCE' THEN CAST(data_source_id AS TEXT) END",
-}
-"""New columns (version, table, column) that the version before tells too, each as SQL over its columns."""
 
 Told = Mapping[str, exp.Expr]
 """Columns by name, each as an expression over an external table."""
@@ -78,7 +72,7 @@ def _column(
     platform: Platform, after: Layout, table: str, column: ColumnContract, told: Told, before: str | None
 ) -> exp.Expr:
     dtype = platform.dtype(column.type)
-    stand_in = STAND_INS.get((after.version, table, column.name))
+    stand_in = after.stand_ins.get((table, column.name))
     if stand_in:
         return exp.cast(_over(stand_in, told), dtype)
     if before is None:

@@ -1,7 +1,7 @@
-"""The assets ``prpr2/<table>`` and ``prpr1/<table>``: the tables of the access summary export.
+"""The assets ``<layout>/<table>``: the tables of the access summary export, in every version.
 
-Their dependencies are the signatures of the functions that compute them: a new table, or another collection for a
-table, is a change of ``access_summary`` or ``layouts`` and none here.
+Their dependencies are the signatures of the functions that compute them: a new table or version, or another collection
+for a table, is a change of ``access_summary`` or ``layouts`` and none here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.layouts import LAYOUTS, prpr1
+from immuta_assets.layouts import COMPUTED, LAYOUTS, Layout
 from immuta_assets.layouts.contract import nonconformities, shape_differences
+from immuta_assets.layouts.record import code_version
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS, access
 from immuta_assets.orchestration.columns import table_schema
@@ -29,39 +30,46 @@ Events = Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]
 
 
 def tables(days: Days) -> list[dg.AssetsDefinition]:
-    """Return the twelve tables of prpr2 and the five that prpr1 derives from them."""
-    newest = [_table(name, function, days) for name, function in TABLES.items()]
-    older = [_downgrade(name, function, days) for name, function in prpr1.DOWNGRADES.items()]
-    return [*newest, _policy_outcomes(days), *older]
+    """Return the tables of the computed version, and those that every other version derives from them."""
+    layout = LAYOUTS[COMPUTED]
+    computed = [_table(layout, name, function, days) for name, function in TABLES.items()]
+    derived = [
+        _derived(each, name, function, days) for each in LAYOUTS.values() for name, function in each.derived.items()
+    ]
+    return [*computed, _policy_outcomes(layout, days), *derived]
 
 
-def _table(name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
+def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
     def compute(**collections: pl.LazyFrame) -> Events:
         info = TenantInfo.of(collections.pop("tenant"))
-        yield from _scanned("prpr2", name, function(info, **collections), info.export_date)
+        yield from _scanned(layout, name, function(info, **collections), info.export_date)
 
-    return _asset("prpr2", name, _collections(inspect.signature(function).parameters), compute, days)
+    return _asset(layout, name, _collections(inspect.signature(function).parameters), compute, days)
 
 
-def _policy_outcomes(days: Days) -> dg.AssetsDefinition:
+def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
     def compute(tenant: pl.LazyFrame, **frames: pl.LazyFrame) -> Events:
         outcomes = from_frames(frames, TenantInfo.of(tenant).export_date)
         rows = outcomes.scan()
         # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
-        problems = shape_differences(LAYOUTS["prpr2"].tables[OUTCOMES], rows.collect_schema())
-        yield from _stored("prpr2", OUTCOMES, rows, outcomes.export_date, problems)
+        problems = shape_differences(layout.tables[OUTCOMES], rows.collect_schema())
+        yield from _stored(layout, OUTCOMES, rows, outcomes.export_date, problems)
 
     inputs = {name: dg.AssetIn(access.key(name)) for name in FRAMES}
-    return _asset("prpr2", OUTCOMES, inputs | _collections(["tenant"]), compute, days)
+    return _asset(layout, OUTCOMES, inputs | _collections(["tenant"]), compute, days)
 
 
-def _downgrade(name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
-    def compute(tenant: pl.LazyFrame, **newer: pl.LazyFrame) -> Events:
-        yield from _scanned("prpr1", name, function(**newer), TenantInfo.of(tenant).export_date)
+def _derived(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
+    named = inspect.signature(function).parameters
 
-    newer = inspect.signature(function).parameters
-    inputs = {table: dg.AssetIn(["prpr2", table.replace("_", "-")]) for table in newer}
-    return _asset("prpr1", name, inputs | _collections(["tenant"]), compute, days)
+    def compute(**given: pl.LazyFrame) -> Events:
+        frame = function(*(given[each] for each in named))
+        yield from _scanned(layout, name, frame, TenantInfo.of(given["tenant"]).export_date)
+
+    tables = {each: each.replace("_", "-") for each in named if each.replace("_", "-") in LAYOUTS[COMPUTED].tables}
+    inputs = {each: dg.AssetIn([COMPUTED, table]) for each, table in tables.items()}
+    collections = _collections([each for each in dict.fromkeys([*named, "tenant"]) if each not in tables])
+    return _asset(layout, name, inputs | collections, compute, days)
 
 
 def _collections(names: Iterable[str]) -> dict[str, dg.AssetIn]:
@@ -69,33 +77,34 @@ def _collections(names: Iterable[str]) -> dict[str, dg.AssetIn]:
 
 
 def _asset(
-    layout: str,
+    layout: Layout,
     name: str,
     inputs: Mapping[str, dg.AssetIn],
     compute: Callable[..., Events],
     days: Days,
 ) -> dg.AssetsDefinition:
-    key, schema = dg.AssetKey([layout, name]), LAYOUTS[layout].tables[name]
+    key, schema = dg.AssetKey([layout.version, name]), layout.tables[name]
     define = dg.asset(
         key=key,
         ins=inputs,
-        group_name="access_summary" if layout == "prpr2" else f"access_summary_{layout}",
+        group_name="access_summary" if layout.version == COMPUTED else f"access_summary_{layout.version}",
         description=inspect.getdoc(schema),
         metadata={"dagster/column_schema": table_schema(schema)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
         partitions_def=days,
         check_specs=[checks.conforms_spec(key, days)],
+        code_version=code_version(layout, name),
     )
     return define(compute)
 
 
-def _scanned(layout: str, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
+def _scanned(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
     """Check every row before it is stored."""
-    problems = nonconformities(LAYOUTS[layout].tables[name], frame)
+    problems = nonconformities(layout.tables[name], frame)
     yield from _stored(layout, name, frame, export_date, problems)
 
 
-def _stored(layout: str, name: str, frame: pl.LazyFrame, export_date: datetime, problems: Sequence[str]) -> Events:
-    yield from checks.conforming(dg.AssetKey([layout, name]), problems)
-    yield dg.Output(ExportTable(frame, LAYOUTS[layout].tables[name], export_date))
+def _stored(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime, problems: Sequence[str]) -> Events:
+    yield from checks.conforming(dg.AssetKey([layout.version, name]), problems)
+    yield dg.Output(ExportTable(frame, layout.tables[name], export_date))
