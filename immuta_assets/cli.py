@@ -296,7 +296,8 @@ def _ingested(settings: Settings, name: str, hours: list[str]) -> Ingested:
     _connection(settings, name)
     with _instance() as instance:
         if hours:
-            console.tell(f"Reading {len(hours):,} hours of {name}, {hours[0]} to {hours[-1]} UTC")
+            count = f"{len(hours):,} hour{'' if len(hours) == 1 else 's'}"
+            console.tell(f"Reading {count} of {name}, {hours[0]} to {hours[-1]} UTC")
             return run_ingest(settings, name, hours, instance=instance, progress=_tell_step)
         console.tell(f"Reading the hours of {name} that are due")
         return run_due(settings, name, moment=datetime.now(UTC), instance=instance, progress=_tell_step)

@@ -78,11 +78,8 @@ def _credentials(uri: str, profile: str | None, options: StoreOptions) -> S3Cred
         session = boto3.Session(profile_name=profile, region_name=region or None)
         own = Boto3CredentialProvider(session, ttl=_KEEP_CREDENTIALS)
     except (BotoCoreError, ValueError):
-        no_profile, no_credentials = (
-            f"AWS' files have no credentials for the profile {profile}",
-            "there are no AWS credentials",
-        )
-        msg = f"Cannot open {uri}: {no_profile if profile else f'{no_credentials}, {_CREDENTIALS}'}."
+        remedy = f"for the profile {profile}, see AWS' own files" if profile else _CREDENTIALS
+        msg = f"Cannot open {uri}: there are no AWS credentials, {remedy}."
         raise StoreError(msg) from None
     if options.s3_role_arn and not profile:
         return _Role(session, options.s3_role_arn, options.s3_external_id)
