@@ -14,6 +14,7 @@ help: ## list the targets
 # Tests have instances of their own; only these two know the demo's.
 demo ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
 ui: export IMMUTA_ASSETS_LAYOUTS := prpr1,prpr2
+ui: export IMMUTA_ASSETS_UI := http://127.0.0.1:$(PORT)
 
 demo: .venv/runtime ## write the demo tenant, materialize the graph for today, publish the files to dagster_home/demo
 	rm -rf $(DEMO)

@@ -112,7 +112,10 @@ def destinations_sensor(watch: Watch, store: ParquetStore, export: "Job", republ
         before = msgspec.json.decode(context.cursor or "{}", type=Memory)
         judgements = _judged(watch)
         evaluations = {_name(each): each for each in _evaluations(judgements)}
-        said = {name: f"{each.passed} {each.description}" for name, each in evaluations.items()}
+        newest = _newest_materializations(context.instance)
+        said = {
+            name: f"{newest.get(each.asset_key)} {each.passed} {each.description}" for name, each in evaluations.items()
+        }
         incidents = _told(watch, context, judgements, before.incidents)
         return dg.SensorResult(
             run_requests=list(_repairs(watch, context.instance, store, judgements, incidents)),
@@ -121,6 +124,16 @@ def destinations_sensor(watch: Watch, store: ParquetStore, export: "Job", republ
         )
 
     return look
+
+
+def _newest_materializations(instance: dg.DagsterInstance) -> dict[dg.AssetKey, int | None]:
+    """Number the newest materialization of every published asset.
+
+    The UI shows a check as not evaluated until it was evaluated after that.
+    """
+    keys = [_key(version, table) for version, table in _tables()]
+    entries = [record.asset_entry for record in instance.get_asset_records(keys)]
+    return {entry.asset_key: entry.last_materialization_storage_id for entry in entries}
 
 
 def _judged(watch: Watch) -> list[Judgement]:

@@ -19,7 +19,7 @@ from immuta_assets.definitions import graph
 from immuta_assets.delivery.lives import chosen
 from immuta_assets.delivery.manifest import published_key
 from immuta_assets.delivery.object_store import Store, open_store
-from immuta_assets.delivery.staleness import Expected
+from immuta_assets.delivery.staleness import FAMILIES, Expected
 from immuta_assets.layouts import LAYOUTS
 from immuta_assets.orchestration import failure_alerts, staleness
 from immuta_assets.orchestration.notify import Notifier
@@ -139,6 +139,16 @@ def test_checks_are_evaluated_anew_only_when_they_say_something_else(installatio
     assert installation.tick().asset_events == []
     installation.store.delete(KEY)
     assert failing(installation.tick()) == [("policy-metadata", "whole_set")]
+    assert installation.tick().asset_events == []
+
+
+def test_checks_are_evaluated_anew_after_each_publication(installation: Installation) -> None:
+    installation.tick()
+    published = dg.AssetKey(["published", "prpr2", "policy-metadata"])
+    installation.instance.report_runless_asset_event(dg.AssetMaterialization(published, partition="2026-05-04"))
+    evaluated = [event for event in installation.tick().asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert {event.asset_key for event in evaluated} == {published}
+    assert len(evaluated) == len(FAMILIES)
     assert installation.tick().asset_events == []
 
 
