@@ -35,7 +35,7 @@ def use(store: Store, folder: Path) -> None:
     """Do everything a publication may do."""
     (folder / "x").write_bytes(bytes(9 * 1024**2))
     store.put_file(folder / "x", "staged/x")
-    store.copy("staged/x", "x")
+    store.move("staged/x", "x")
     store.get_file("x", folder / "y")
     etag = store.put_bytes("manifest", b"one", if_absent=True)
     store.put_bytes("manifest", b"two", if_match=etag)

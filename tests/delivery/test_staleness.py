@@ -161,7 +161,7 @@ def switching(published: Store, tmp_path: Path) -> Store:
     intent = transaction.intend(published, manifest, before)
     transaction.stage(published, intent, written(tmp_path, "prpr2", manifest.export_date))
     transaction.claim(published, intent)
-    published.copy(intent.staged[TABLE], KEY)
+    published.move(intent.staged[TABLE], KEY)
     return published
 
 

@@ -35,7 +35,7 @@ OPERATIONS: dict[str, Callable[[Store, Path], object]] = {
     "get_file": lambda store, folder: store.get_file("x", folder / "y"),
     "head": lambda store, _: store.head("x"),
     "list": lambda store, _: store.list(),
-    "copy": lambda store, _: store.copy("x", "y"),
+    "move": lambda store, _: store.move("x", "y"),
     "delete": lambda store, _: store.delete("x"),
 }
 EVERY_OPERATION = pytest.mark.parametrize("operation", OPERATIONS)
@@ -89,7 +89,7 @@ def test_an_action_that_is_not_allowed_is_named_with_its_resource(
         ("read", "cwld", "read"),
         ("head", "cwld", "read"),
         ("list", "rcwd", "read"),
-        ("copy", "rld", "write"),
+        ("move", "rld", "write"),
         ("delete", "rcwl", "delete"),
     ],
 )
@@ -127,7 +127,7 @@ def unprivileged(tmp_path: Path) -> Iterator[None]:
         os.seteuid(0)
 
 
-@pytest.mark.parametrize("operation", ["put_bytes", "copy", "delete"])
+@pytest.mark.parametrize("operation", ["put_bytes", "move", "delete"])
 def test_a_folder_that_may_not_be_written_is_named(
     operation: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -172,6 +172,11 @@ class CloudStore:
         pages = self._ask("list", prefix, lambda: [*obstore.list(self.backend, prefix or None)])
         return sorted(Listed(meta["path"], meta["size"], meta["last_modified"]) for page in pages for meta in page)
 
+    def move(self, source: str, target: str) -> None:
+        """Copy an object and remove the source: no cloud renames."""
+        self.copy(source, target)
+        self.delete(source)
+
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the cloud; one that is too large for that passes through a local file."""
         limit = self.cloud.largest_copy
@@ -181,11 +186,6 @@ class CloudStore:
                 self.put_file(Path(folder, "copy"), target)
         else:
             self._ask("copy", source, lambda: obstore.copy(self.backend, source, target))
-
-    def move(self, source: str, target: str) -> None:
-        """Copy an object inside the cloud and remove the source: no cloud renames."""
-        self.copy(source, target)
-        self.delete(source)
 
     def delete(self, key: str) -> None:
         """Remove an object; it need not be there."""

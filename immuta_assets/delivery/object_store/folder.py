@@ -103,11 +103,6 @@ class FolderStore:
         )
         return sorted(listed)
 
-    def copy(self, source: str, target: str) -> None:
-        """Copy a file: not as a link, so that damage to one is not damage to both."""
-        with self._reading(source) as content, self._writing(target) as path, replacing(path) as file:
-            shutil.copyfileobj(content, file)
-
     def move(self, source: str, target: str) -> None:
         """Put a file in the place of another by renaming it, which takes no space."""
         with self._writing(target) as path, self._reading(source):

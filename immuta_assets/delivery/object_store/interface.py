@@ -93,9 +93,6 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Sequence[Listed]:
         """Return the objects below the folder ``prefix``, by key."""
 
-    def copy(self, source: str, target: str) -> None:
-        """Copy an object within the store, in place of what is there; raise ``MissingError`` without a source."""
-
     def move(self, source: str, target: str) -> None:
         """Put an object in the place of what is there; raise ``MissingError`` without a source.
 
