@@ -16,9 +16,9 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.policies.compact import streamed
 from immuta_assets.query_history.events import Origin
 from immuta_assets.query_history.history import Accesses, Platform, Statements
+from immuta_assets.streaming import streamed
 from immuta_assets.tenant.info import TenantInfo
 
 COLLECTIONS = ("tenant", "users", "data_sources", "columns", "tags")

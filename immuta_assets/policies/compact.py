@@ -6,7 +6,7 @@ rows exist only while they stream out of ``Outcomes.scan``. How outcomes come ab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from polars.io.plugins import register_io_source
+
+from immuta_assets.streaming import streamed
 
 Scope = Literal["READ", "WRITE"]
 SCOPES: tuple[Scope, ...] = ("READ", "WRITE")
@@ -140,29 +141,6 @@ class Outcomes:
     def scan(self) -> pl.LazyFrame:
         """The rows of ``frames``, streamed."""
         return streamed(self.frames, _Expansion(self).frame([]).schema)
-
-
-def streamed(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema) -> pl.LazyFrame:
-    """A lazy frame over frames that are made one by one while it is read."""
-
-    def batches(
-        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        for frame in _limited(frames(), n_rows):
-            kept = frame if predicate is None else frame.filter(predicate)
-            yield kept if columns is None else kept.select(columns)
-
-    return register_io_source(batches, schema=schema, validate_schema=True, is_pure=True)
-
-
-def _limited(frames: Iterator[pl.DataFrame], n_rows: int | None) -> Iterator[pl.DataFrame]:
-    """The first ``n_rows`` rows; all of them where it is None."""
-    for frame in frames:
-        yield frame if n_rows is None else frame.head(n_rows)
-        if n_rows is not None:
-            n_rows -= min(n_rows, frame.height)
-            if not n_rows:
-                return
 
 
 class _Piece(NamedTuple):

@@ -30,8 +30,8 @@ from immuta_assets.policies.compact import (
     Scope,
     ScopeOutcomes,
     narrow,
-    streamed,
 )
+from immuta_assets.streaming import streamed
 
 _CELLS_PER_FRAME = 1_000_000
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from immuta_assets.policies.compact import streamed
 from immuta_assets.query_history import objects
 from immuta_assets.query_history.events import Origin, QueryEvents, events
 from immuta_assets.query_history.identities import ACCOUNT, identified
 from immuta_assets.query_history.revisions import revised
+from immuta_assets.streaming import streamed
 
 ROWS_AT_ONCE = 150_000
 """Statements and accesses that are worked on together; more only where a single statement has more."""
