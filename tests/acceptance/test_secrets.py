@@ -6,8 +6,6 @@ import base64
 import json
 import os
 import shutil
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +18,10 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 from fakes import s3_server
 from fakes.s3_server import ACCOUNT, S3Server
+from typer.testing import CliRunner
 
 from immuta_assets import settings as project
+from immuta_assets.cli import app
 from immuta_assets.definitions import graph
 from immuta_assets.query_history import connections
 
@@ -46,19 +46,18 @@ ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action"
 
 
 class Installation(NamedTuple):
-    """A folder with everything that runs write, the variables of the processes, and every secret that they hold."""
+    """A folder with everything that runs write, the variables they see, and every secret among these."""
 
     folder: Path
-    environment: dict[str, str]
+    environment: dict[str, str | None]
     secrets: list[str]
 
     def run(self, *arguments: str) -> int:
         """Run a command and keep what it prints; return its exit code."""
-        program = [sys.executable, "-c", "from immuta_assets.cli import main; main()", *arguments]
-        done = subprocess.run(program, cwd=self.folder, env=self.environment, capture_output=True, check=False)
-        with (self.folder / "console.log").open("ab") as log:
-            log.write(done.stdout + done.stderr)
-        return done.returncode
+        done = CliRunner(env=self.environment).invoke(app, arguments)
+        with (self.folder / "console.log").open("a", encoding="utf-8") as log:
+            log.write(done.output)
+        return done.exit_code
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +74,7 @@ def installation(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Inst
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
     _, key = s3.user(ALLOW_ALL)
     secrets = [*SECRETS.values(), key["AWS_SECRET_ACCESS_KEY"]]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", project.PREFIX))}
+    others = dict.fromkeys(name for name in os.environ if name.startswith(("AWS_", project.PREFIX)))
     environment = key | {
         "DAGSTER_HOME": str(home),
         "AWS_ENDPOINT_URL": s3.url,
@@ -88,7 +87,7 @@ def installation(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Inst
         "UC": SECRETS["databricks"],
         "PASSPHRASE": SECRETS["passphrase"],
     }
-    return Installation(folder, clean | environment, secrets)
+    return Installation(folder, others | environment, secrets)
 
 
 def test_nothing_that_runs_write_holds_a_secret(
@@ -105,7 +104,8 @@ def test_nothing_that_runs_write_holds_a_secret(
     assert [run("status"), run("doctor")] == [0, 1]
 
     for name, value in installation.environment.items():
-        monkeypatch.setenv(name, value)
+        if value is not None:
+            monkeypatch.setenv(name, value)
     (folder / "told.log").write_text("\n".join([*_told_by_sensors(), caplog.text]), "utf-8")
 
     for failed in ("no-such-bucket", "sf: ", "uc: "):
