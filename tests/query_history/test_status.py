@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from immuta_assets.query_history import plan
@@ -360,7 +360,6 @@ def plainly(coverage: list[dict[str, Any]], asked: list[dict[str, Any]], name: s
     }
 
 
-@settings(max_examples=50)
 @given(hours, plans)
 def test_status_is_what_plain_loops_count_and_can_always_be_told(
     coverage: list[dict[str, Any]], asked: list[dict[str, Any]]
