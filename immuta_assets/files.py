@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
+"""How the temporary files end that ``replacing`` makes."""
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Polars must get the open file, not its name: a sink that fails may go on, and make the file anew, after its error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}{_UNFINISHED}")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}{UNFINISHED}")
     try:
         with temporary.open("xb") as file:
             yield file
@@ -37,5 +38,5 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what ``replacing`` had begun in a folder when its process was killed; nobody else may write there."""
-    for path in folder.glob(f".*{_UNFINISHED}"):
+    for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink()

@@ -25,10 +25,7 @@ from immuta_assets.delivery.object_store.interface import (
     StoreError,
     UnavailableError,
 )
-from immuta_assets.files import remove_unfinished, replacing
-
-UNFINISHED = ".unfinished"
-"""How the temporary files end that ``files.replacing`` makes."""
+from immuta_assets.files import UNFINISHED, remove_unfinished, replacing
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full, free some space",
