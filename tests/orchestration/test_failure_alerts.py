@@ -24,7 +24,6 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster_shared.error import SerializableErrorInfo
-from fakes import webhook
 from fakes.webhook import Webhook
 from pydantic import SecretStr
 
@@ -101,12 +100,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """One that keeps ticks, as an ephemeral one does not."""
     with dg.instance_for_test() as kept:
         yield kept
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook.listening() as server:
-        yield server
 
 
 @pytest.fixture

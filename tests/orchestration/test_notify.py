@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
-from fakes import webhook
 from fakes.webhook import SECRET, Webhook
 from pydantic import SecretStr
 
@@ -14,12 +12,6 @@ from immuta_assets.orchestration.notify import Message, Notifier, NotifyError, w
 
 LOG = logging.getLogger("test")
 MESSAGE = Message("Stale", "12 files are overdue.")
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook.listening() as server:
-        yield server
 
 
 def test_a_message_arrives_at_every_address(hook: Webhook) -> None:

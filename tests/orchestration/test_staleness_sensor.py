@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from fakes import webhook
 from fakes.webhook import SECRET, Webhook
 from published_sets import publish_sets, written
 from pydantic import SecretStr
@@ -96,12 +95,6 @@ def published_asset(key: dg.AssetKey) -> dg.AssetsDefinition:
     def publish() -> None: ...
 
     return publish
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook.listening() as server:
-        yield server
 
 
 @pytest.fixture
