@@ -143,9 +143,8 @@ def ingest(*, connection: ConnectionNames = None, since: Since = "6h", hour: Hou
         hours = [_hour_key(hour)] if hour else _hours_since(_duration(since))
         names = connection or list(_connections(settings))
         results = _side_by_side([partial(_ingested, settings, name, [] if due else hours) for name in names])
-        for result in results:
-            if result.failure:
-                console.fail(console.BAD_INPUT, result.failure.message)
+        if failures := [result.failure.message for result in results if result.failure]:
+            console.fail(console.BAD_INPUT, "\n".join(failures))
         rows = {asset: count for result in results for asset, count in result.rows.items()}
         _print_rows(dict(sorted(rows.items())))
         _print_unknown(settings)

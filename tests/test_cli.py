@@ -223,3 +223,14 @@ def test_ctrl_c_is_one_line_and_exit_code_130(running: subprocess.Popen[str], tm
     assert stderr.splitlines()[-1] == "Error: Interrupted."
     assert "Traceback" not in stderr
     assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_every_connection_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = "  - {{name: {0}, kind: embedded, platform: snowflake, path: {0}.duckdb}}\n"
+    connections = tmp_path / "connections.yaml"
+    connections.write_text("connections:\n" + entry.format("one") + entry.format("other"), "utf-8")
+    monkeypatch.setenv("IMMUTA_ASSETS_CONNECTIONS", str(connections))
+    result = run("ingest", "--since", "1h")
+    assert result.exit_code == 2
+    told = sorted(line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert ["one.duckdb" in told[0], "other.duckdb" in told[1], len(told)] == [True, True, 2]

@@ -34,7 +34,7 @@ from immuta_assets.query_history.connections import (
     UnityCatalogConnection,
 )
 from immuta_assets.query_history.history import Accesses, Statements
-from immuta_assets.query_history.hour import Counted, Hour
+from immuta_assets.query_history.hour import Counted, HistoryError, Hour
 from immuta_assets.query_history.principals import Principals, changed_hours
 from immuta_assets.query_history.readings import Coverage, Readings, reading
 
@@ -175,6 +175,9 @@ def count_hours(connection: Connection, since: datetime, until: datetime, moment
 
 @contextmanager
 def _opened(connection: EmbeddedConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not connection.path.is_file():
+        msg = f"Connection {connection.name}: {connection.path} is missing; correct its path in the connections file."
+        raise HistoryError(msg)
     file = DuckDBResource(database=str(connection.path), connection_config={"access_mode": "READ_ONLY"})
     with file.get_connection() as opened:
         yield opened
