@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.tenants import load
-from immuta_assets.policies.compact import Admitted, Outcomes, Pairs
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.outcomes.compact import Admitted, Outcomes, Pairs
+from immuta_assets.outcomes.evaluation import evaluate
 
 EXACT_LIMIT = 10_000_000
 """Rows up to which tables are compared row by row."""

@@ -14,9 +14,10 @@ import polars as pl
 
 from benchmarks.measuring import Cost, Meter
 from benchmarks.tenants import Tenant, load, thinned
-from immuta_assets.layouts import LAYOUTS, parquet
-from immuta_assets.policies.compact import Outcomes
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.layouts import parquet
+from immuta_assets.layouts.versions import LAYOUTS
+from immuta_assets.outcomes.compact import Outcomes
+from immuta_assets.outcomes.evaluation import evaluate
 
 POLICY_OUTCOMES = LAYOUTS["prpr2"].tables["policy-outcomes"]
 BYTES_IN_MEMORY = 6_000_000_000

@@ -20,7 +20,7 @@ import typer
 from benchmarks import report
 from benchmarks.measuring import Cost
 from benchmarks.tenants import AT
-from immuta_assets.tenant.demo import write_demo
+from immuta_assets.demo.tenant import write_demo
 
 Presets = Annotated[list[str], typer.Option("--preset", help="Preset of the demo tenant, repeatable.")]
 

@@ -1,6 +1,6 @@
 """One hour of a busy Snowflake account, drawn over a demo tenant: as many statements as asked for, 2.2 objects each.
 
-Rows are drawn many at a time, so that millions take seconds. The demo's own history (``query_history.demo``) is
+Rows are drawn many at a time, so that millions take seconds. The demo's own history (``demo.query_history``) is
 smaller and tells stories instead.
 """
 
@@ -16,9 +16,9 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.query_history.events import Origin
-from immuta_assets.query_history.history import Accesses, Platform, Statements
-from immuta_assets.streaming import streamed
+from immuta_assets.audit.queries.events import Origin
+from immuta_assets.frames.streaming import streamed
+from immuta_assets.platforms.history import Accesses, Platform, Statements
 from immuta_assets.tenant.info import TenantInfo
 
 COLLECTIONS = ("tenant", "users", "data_sources", "columns", "tags")

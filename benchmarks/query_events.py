@@ -23,11 +23,11 @@ from benchmarks import report, tenants
 from benchmarks.measuring import Cost, Meter, alone
 from benchmarks.platform_rows import COLLECTIONS, origin, write_hour
 from benchmarks.row_by_row import write_lines
-from immuta_assets.query_history import uam
-from immuta_assets.query_history.history import Platform
-from immuta_assets.query_history.hour_events import Snapshot, hour_events
+from immuta_assets.audit.events import uam
+from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.demo.tenant import write_demo
+from immuta_assets.platforms.history import Platform
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 HOUR = datetime(2026, 11, 20, 5, tzinfo=UTC)
 READ = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -18,7 +18,7 @@ import polars as pl
 
 from benchmarks.platform_rows import origin
 from benchmarks.tenants import load
-from immuta_assets.query_history.events import NAMESPACE, TEXT_LIMIT
+from immuta_assets.audit.queries.events import NAMESPACE, TEXT_LIMIT
 
 Row = dict[str, Any]
 _UNKNOWN = {"type": "unknown", "name": "unknown", "id": "unknown", "impersonatedBy": None}

@@ -1,6 +1,6 @@
 """The tenants that the benchmarks work on: generated, read, and kept as files that a fresh process loads quickly.
 
-Make a tenant of another shape here. What a demo tenant contains belongs to ``immuta_assets.tenant.demo``.
+Make a tenant of another shape here. What a demo tenant contains belongs to ``immuta_assets.demo.tenant``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from immuta_assets.policies.outcomes import COLLECTIONS
+from immuta_assets.demo.tenant import write_demo
+from immuta_assets.outcomes.evaluation import COLLECTIONS
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
 """The moment of every demo, so that each run works on the same tenant."""

@@ -13,19 +13,19 @@ from datetime import date
 import dagster as dg
 
 from immuta_assets import settings as project
+from immuta_assets.health.notifications import Notifier, NotifyError
 from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
-from immuta_assets.orchestration.assets.access import access
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.audit import query_events, shown, unknown
+from immuta_assets.orchestration.assets.outcomes import access
 from immuta_assets.orchestration.assets.published import published
 from immuta_assets.orchestration.assets.query_history import planned, query_history
 from immuta_assets.orchestration.assets.tenant import tenant
 from immuta_assets.orchestration.destinations import expected, opened
-from immuta_assets.orchestration.notify import Notifier, NotifyError
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.partitions import hours as hours_since
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.query_history.connections import Connection, load
+from immuta_assets.platforms.connections import Connection, load
 
 
 def graph(settings: project.Settings) -> dg.Definitions:

@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from immuta_assets.delivery.lives import ChosenLayout, chosen
+from immuta_assets.layouts.lifecycle import ChosenLayout, chosen
 
 PREFIX = "IMMUTA_ASSETS_"
 ENV_FILE = ".env"
@@ -38,7 +38,7 @@ def _path(value: object) -> object:
 
 
 def _destinations(value: object) -> object:
-    from immuta_assets.delivery.object_store import StoreError, parse  # noqa: PLC0415  # loads the clouds' clients
+    from immuta_assets.object_store import StoreError, parse  # noqa: PLC0415  # loads the clouds' clients
 
     if not isinstance(value, str | Path):
         return value

@@ -14,10 +14,10 @@ import dataframely as dy
 import polars as pl
 from hypothesis import strategies as st
 
-from immuta_assets.query_history.history import Accesses, Platform, Statements
-from immuta_assets.query_history.hour import HOUR
-from immuta_assets.query_history.identities import identified
-from immuta_assets.query_history.principals import principals
+from immuta_assets.audit.identities.principals import principals
+from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.hour import HOUR
 from immuta_assets.tenant.collections import Users
 
 Row = Mapping[str, Any]

@@ -15,8 +15,8 @@ from brute_force import Conflict, Row, Verdict, judge, sortable
 from polars.testing import assert_frame_equal
 from strategies import RawTenant
 
-from immuta_assets.policies.outcomes import COLLECTIONS, evaluate
-from immuta_assets.policies.profiles import from_frames, to_frames
+from immuta_assets.outcomes.evaluation import COLLECTIONS, evaluate
+from immuta_assets.outcomes.profiles import from_frames, to_frames
 from immuta_assets.policies.rules import subscription_policies
 from immuta_assets.tenant import dump
 

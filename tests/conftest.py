@@ -1,10 +1,12 @@
-"""Hypothesis profiles; HYPOTHESIS_PROFILE=thorough runs many more examples."""
+"""Hypothesis profiles, and the fixtures that tests of several packages share; HYPOTHESIS_PROFILE=thorough runs more."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["fakes.stores", "fakes.webhook"]
 
 # A whole tenant is one example, so drawing and evaluating one is slow by nature.
 settings.register_profile("ci", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

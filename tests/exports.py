@@ -11,11 +11,11 @@ from uuid import uuid4
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.delivery.object_store import Store
-from immuta_assets.delivery.publish import Published, Release, publish
-from immuta_assets.layouts import Layout
 from immuta_assets.layouts.parquet import write
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.versions import Layout
+from immuta_assets.object_store import Store
+from immuta_assets.publishing.publish import Published, Release, publish
 
 
 class People(dy.Schema):

@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from immuta_assets.delivery.object_store import Store
-from immuta_assets.delivery.publish import Release, publish
-from immuta_assets.layouts import LAYOUTS, parquet
+from immuta_assets.layouts import parquet
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.versions import LAYOUTS
+from immuta_assets.object_store import Store
+from immuta_assets.publishing.publish import Release, publish
 
 
 def written(folder: Path, version: str, export_date: datetime) -> dict[str, Path]:

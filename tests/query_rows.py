@@ -8,8 +8,8 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.query_history.events import Origin
-from immuta_assets.query_history.history import Platform
+from immuta_assets.audit.queries.events import Origin
+from immuta_assets.platforms.history import Platform
 
 RECEIVED = datetime(2026, 3, 1, 7, 5, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)

@@ -13,7 +13,7 @@ from immuta_assets import settings
 
 ROOT = Path(__file__).parents[1]
 LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
-DAGSTER_WING = ("immuta_assets/orchestration/", "immuta_assets/definitions.py", "immuta_assets/cli.py")
+DAGSTER_WING = ("immuta_assets/orchestration/", "immuta_assets/definitions.py", "immuta_assets/cli/")
 
 # One letter of each stands in brackets, so that this file passes its own rule.
 INDEXES = re.compile(r"pypi\.(org|python)|pythonhoste[d]|(index-ur[l]|find-link[s])[ =]")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from immuta_assets.delivery.lives import ChosenLayout
+from immuta_assets.layouts.lifecycle import ChosenLayout
 from immuta_assets.settings import PREFIX, VARIABLES, SettingsError, load
 
 LAYOUTS_ALLOWED = "versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2"

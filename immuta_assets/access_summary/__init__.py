@@ -2,7 +2,7 @@
 
 One module per family of tables. Every function is pure: the first parameter is the tenant's ``TenantInfo``, the others
 are named after the collections it reads, so the dependencies of a table are its signature. ``policy-outcomes`` is not
-here: it is computed by ``immuta_assets.policies.outcomes``. What the columns are is settled in ``layouts``.
+here: it is computed by ``immuta_assets.outcomes.evaluation``. What the columns are is settled in ``layouts``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import dataframely as dy
 
-from immuta_assets.layouts import Layout
-from immuta_assets.layouts.contract import ColumnContract, MeaningChange, columns, description
+from immuta_assets.frames.contract import ColumnContract, MeaningChange, columns, description
+from immuta_assets.layouts.versions import Layout
 
 Kind = Literal[
     "table added",

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import dataframely as dy
 
-from immuta_assets.layouts import COMPUTED, Layout
-from immuta_assets.layouts.contract import ColumnContract, columns, description
+from immuta_assets.frames.contract import ColumnContract, columns, description
 from immuta_assets.layouts.diff import Change, diff
+from immuta_assets.layouts.versions import COMPUTED, Layout
 
 Row = tuple[str, ...]
 

@@ -1,7 +1,7 @@
 """Tables as Parquet files: written so that every reader sees the contract, and read back to prove it.
 
 A file holds plain strings, lists and naive UTC timestamps, whatever encoding the rows arrive in. Only the format of one
-file belongs here; where files lie and how a set of them is published belongs to ``delivery``.
+file belongs here; where files lie and how a set of them is published belongs to ``publishing``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from immuta_assets.files import replacing
-from immuta_assets.layouts import contract
+from immuta_assets.frames import contract
+from immuta_assets.object_store.files import replacing
 
 logger = logging.getLogger(__name__)
 
 # An Enum repeats all its texts in every row group, so few and large groups keep policy-outcomes small; several are in
-# memory while it is written. Frames of policy-outcomes have this size (``policies.compact``).
+# memory while it is written. Frames of policy-outcomes have this size (``outcomes.compact``).
 _ROW_GROUP_SIZE = 500_000
 
 _ARROW_TYPES: dict[str, pa.DataType] = {

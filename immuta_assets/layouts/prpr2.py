@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataframely as dy
 
-from immuta_assets.layouts.contract import MeaningChange
+from immuta_assets.frames.contract import MeaningChange
 
 _GUIDE_SAYS_NON_NULL = {"guide_nullable": False}
 """Marks a column that has to be null at times although the guide says otherwise (docs/policy_semantics.md)."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
-from immuta_assets.layouts import Layout
-from immuta_assets.layouts.contract import ColumnContract, columns
+from immuta_assets.frames.contract import ColumnContract, columns
+from immuta_assets.layouts.versions import Layout
 
 
 def text(layout: Layout) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from immuta_assets.delivery.staleness import Judgement, Verdict
+from immuta_assets.health.notifications import without_people
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
-from immuta_assets.orchestration.notify import without_people
+from immuta_assets.publishing.verdicts import Judgement, Verdict
 
 REPUBLISH = "republish"
 SCHEDULER = "SCHEDULER"

@@ -14,11 +14,11 @@ import dataframely as dy
 import polars as pl
 
 from immuta_assets.access_summary.joins import JOINS, Join, unmatched
-from immuta_assets.layouts import LAYOUTS
-from immuta_assets.layouts.contract import guide_nullable
-from immuta_assets.policies.outcomes import Conflict, Unusable
+from immuta_assets.audit.queries.status import CHECKS, Finding
+from immuta_assets.frames.contract import guide_nullable
+from immuta_assets.layouts.versions import LAYOUTS
+from immuta_assets.outcomes.evaluation import Conflict, Unusable
 from immuta_assets.policies.rules import subscription_policies
-from immuta_assets.query_history.status import CHECKS, Finding
 from immuta_assets.tenant.references import dangling
 
 SAMPLE = 10

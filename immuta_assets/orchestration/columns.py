@@ -8,7 +8,7 @@ from __future__ import annotations
 import dagster as dg
 import dataframely as dy
 
-from immuta_assets.layouts.contract import abstract_type
+from immuta_assets.frames.contract import abstract_type
 
 
 def table_schema(schema: type[dy.Schema]) -> dg.TableSchema:

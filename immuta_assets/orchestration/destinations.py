@@ -12,9 +12,9 @@ from functools import partial
 
 import dagster as dg
 
-from immuta_assets.delivery.deadlines import OPENS_AT
-from immuta_assets.delivery.object_store import Store, StoreOptions, open_store
-from immuta_assets.delivery.staleness import Expected
+from immuta_assets.datasets.export_days import OPENS_AT
+from immuta_assets.object_store import Store, StoreOptions, open_store
+from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 
 PUBLISHING = timedelta(minutes=2)

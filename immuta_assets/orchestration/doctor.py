@@ -1,6 +1,6 @@
 """Doctor: whether the connections answer and Dagster's instance works, and what is missing where they do not.
 
-Add here what can be tried without starting a run. Destinations are tried in ``delivery.doctor``.
+Add here what can be tried without starting a run. Destinations are tried in ``health.doctor``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from datetime import datetime
 import dagster as dg
 import duckdb
 
-from immuta_assets.delivery.doctor import Finding, tried
-from immuta_assets.query_history.connections import Connection
-from immuta_assets.query_history.hour import HOUR, HistoryError
+from immuta_assets.health.doctor import Finding, tried
+from immuta_assets.platforms.connections import Connection
+from immuta_assets.platforms.hour import HOUR, HistoryError
 
 CountHours = Callable[[Connection, datetime, datetime, datetime], object]
 """Counts the hours of a connection from a moment until another, as of a third."""

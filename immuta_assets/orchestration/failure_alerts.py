@@ -12,9 +12,9 @@ import msgspec
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from immuta_assets.delivery.incidents import Change, Incident, after, changes
+from immuta_assets.health.incidents import Change, Incident, after, changes
+from immuta_assets.health.notifications import Message, without_people
 from immuta_assets.orchestration.causes import error_of
-from immuta_assets.orchestration.notify import Message, without_people
 from immuta_assets.orchestration.staleness import KINDS, Watch, check_keys
 
 FINISHED_TICKS = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 import dagster as dg
 import polars as pl
 
-from immuta_assets.delivery.object_store import StoreError, UnavailableError
-from immuta_assets.delivery.object_store import folder as folder_store
-from immuta_assets.delivery.publish import PublishError
 from immuta_assets.layouts.parquet import LayoutError
+from immuta_assets.object_store import StoreError, UnavailableError
+from immuta_assets.object_store import folder as folder_store
 from immuta_assets.orchestration.partitions import ExportDayError
-from immuta_assets.query_history.hour import HistoryError
+from immuta_assets.platforms.hour import HistoryError
+from immuta_assets.publishing.publish import PublishError
 from immuta_assets.tenant.dump import DumpError
 
 DOMAIN_ERRORS = (DumpError, ExportDayError, HistoryError, LayoutError, PublishError, StoreError)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from immuta_assets.delivery.deadlines import OPENS_AT, day_of
+from immuta_assets.datasets.export_days import OPENS_AT, day_of
 
 FIRST_DAY = date(2020, 1, 1)
 

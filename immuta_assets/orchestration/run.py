@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple
 
 import dagster as dg
 
+from immuta_assets.datasets.export_days import day_of
 from immuta_assets.definitions import graph
-from immuta_assets.delivery.deadlines import day_of
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.tenant import dump_folder
 from immuta_assets.orchestration.automation import (

@@ -1,7 +1,7 @@
 """Staleness in Dagster: what lies at the destinations as checks of the published assets, as notifications, as repairs.
 
-Add here how a judgement reaches people and which run puts it right. What is judged belongs to ``delivery.staleness``,
-what is said of it to ``delivery.status``, and who else is told of what failed to ``failure_alerts``.
+Add here how a judgement reaches people and which run puts it right. What is judged belongs to ``publishing.verdicts``,
+what is said of it to ``health.status``, and who else is told of what failed to ``failure_alerts``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import dagster as dg
 import msgspec
 
-from immuta_assets.delivery import status
-from immuta_assets.delivery.deadlines import day_of
-from immuta_assets.delivery.incidents import Change, Incident, after, changes
-from immuta_assets.delivery.lives import published_on
-from immuta_assets.delivery.staleness import FAMILIES, MEANINGS, REPAIRABLE, Expected, Judgement, Verdict
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.datasets.export_days import day_of
+from immuta_assets.health import status
+from immuta_assets.health.incidents import Change, Incident, after, changes
+from immuta_assets.health.notifications import Kind, Message, Notifier
+from immuta_assets.layouts.lifecycle import published_on
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
 from immuta_assets.orchestration.causes import REPUBLISH, probable_cause
-from immuta_assets.orchestration.notify import Kind, Message, Notifier
 from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.publishing.verdicts import FAMILIES, MEANINGS, REPAIRABLE, Expected, Judgement, Verdict
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job

@@ -1,6 +1,6 @@
 """Storage: where assets lie between the steps, one Parquet file per asset and partition.
 
-Change here how frames are written and read. Where people's consumers read belongs to ``delivery``, what a file of the
+Change here how frames are written and read. Where people's consumers read belongs to ``publishing``, what a file of the
 export looks like to ``layouts``.
 """
 
@@ -18,8 +18,8 @@ import dataframely as dy
 import polars as pl
 import pyarrow.parquet as pq
 
-from immuta_assets.files import remove_unfinished, replacing
 from immuta_assets.layouts import parquet
+from immuta_assets.object_store.files import remove_unfinished, replacing
 from immuta_assets.orchestration.failures import explained
 
 UNPARTITIONED = "all"

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from immuta_assets.cli import app
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.settings import VARIABLES, load
 
 ROOT = Path(__file__).parents[2]

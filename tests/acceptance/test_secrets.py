@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from immuta_assets import settings as project
 from immuta_assets.cli import app
 from immuta_assets.definitions import graph
-from immuta_assets.query_history import connections
+from immuta_assets.platforms import connections
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {

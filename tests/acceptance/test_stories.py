@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from immuta_assets.cli import app
+from immuta_assets.demo.tenant import stories
+from immuta_assets.demo.tenant.stories import STORIES, Story
 from immuta_assets.settings import VARIABLES
-from immuta_assets.tenant.demo import stories
-from immuta_assets.tenant.demo.stories import STORIES, Story
 
 PLANTED_USERS = [stories.user_id(profile_id) for profile_id in range(11, 21)]
 

@@ -10,8 +10,8 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from immuta_assets.layouts import LAYOUTS
-from immuta_assets.layouts.contract import nonconformities
+from immuta_assets.frames.contract import nonconformities
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.tenant.collections import COLLECTIONS
 from immuta_assets.tenant.info import TenantInfo
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from immuta_assets.access_summary.joins import JOINS, Unmatched, unmatched
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.layouts.versions import LAYOUTS
 
 BY_NAME = {join.name: join for join in JOINS}
 

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import pytest
+
 SECRET = "t0p-s3cr3t"  # noqa: S105  # what must show up nowhere
 
 
@@ -53,3 +55,9 @@ def listening() -> Iterator[Webhook]:
         yield hook
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    with listening() as server:
+        yield server

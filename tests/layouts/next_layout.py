@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.layouts import Layout, prpr2
-from immuta_assets.layouts.contract import MeaningChange
+from immuta_assets.frames.contract import MeaningChange
+from immuta_assets.layouts import prpr2
+from immuta_assets.layouts.versions import Layout
 from immuta_assets.tenant.info import TenantInfo
 
 

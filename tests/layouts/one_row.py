@@ -8,8 +8,9 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.delivery.publish import published_path
-from immuta_assets.layouts import Layout, parquet
+from immuta_assets.layouts import parquet
+from immuta_assets.layouts.versions import Layout
+from immuta_assets.publishing.publish import published_path
 
 EXPORT_DATE = datetime(2026, 11, 20, 5)  # export_date is UTC without a zone
 

@@ -13,8 +13,8 @@ from layouts.next_layout import LAYOUT as PRPR3
 from layouts.one_row import publish
 from sqlglot import exp
 
-from immuta_assets.layouts import LAYOUTS, Layout
 from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, guide, script, sql
+from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 PRPR1, PRPR2 = LAYOUTS["prpr1"], LAYOUTS["prpr2"]
 S3, GCS, ADLS = "s3://bucket/export", "gs://bucket/export", "abfss://files@acme.dfs.core.windows.net/export"

@@ -14,9 +14,9 @@ import sqlglot
 from layouts.one_row import EXPORT_DATE, publish
 from sqlglot import exp
 
-from immuta_assets.delivery.publish import published_path
-from immuta_assets.layouts import LAYOUTS, Layout
 from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, sql
+from immuta_assets.layouts.versions import LAYOUTS, Layout
+from immuta_assets.publishing.publish import published_path
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor

@@ -16,12 +16,13 @@ import polars as pl
 import pytest
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.delivery.publish import published_path
-from immuta_assets.layouts import LAYOUTS, Layout, parquet
+from immuta_assets.demo.tenant import write_demo
+from immuta_assets.layouts import parquet
 from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, sql
-from immuta_assets.policies.outcomes import evaluate
+from immuta_assets.layouts.versions import LAYOUTS, Layout
+from immuta_assets.outcomes.evaluation import evaluate
+from immuta_assets.publishing.publish import published_path
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 from immuta_assets.tenant.info import TenantInfo
 
 PRPR1, PRPR2 = LAYOUTS["prpr1"], LAYOUTS["prpr2"]

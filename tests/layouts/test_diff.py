@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.layouts import LAYOUTS, Layout
-from immuta_assets.layouts.contract import MeaningChange
+from immuta_assets.frames.contract import MeaningChange
 from immuta_assets.layouts.diff import Change, diff
 from immuta_assets.layouts.record import text
+from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 PRPR1, PRPR2 = LAYOUTS["prpr1"], LAYOUTS["prpr2"]
 

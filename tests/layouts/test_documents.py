@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from immuta_assets.layouts import LAYOUTS, Layout
 from immuta_assets.layouts.documents import page
+from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 PAGE = Path(__file__).parents[2] / "docs" / "layouts.md"
 

@@ -12,14 +12,15 @@ import pytest
 from layouts.next_layout import LAYOUT
 from typer.testing import CliRunner
 
-from immuta_assets.delivery.lives import chosen, published_on, stale_layouts
-from immuta_assets.delivery.object_store.folder import FolderStore
-from immuta_assets.delivery.publish import Release, publish
-from immuta_assets.layouts import LAYOUTS, named, newest, parquet, prpr2, record
-from immuta_assets.layouts.contract import nonconformities
+from immuta_assets.cli.layouts import layouts
+from immuta_assets.frames.contract import nonconformities
+from immuta_assets.layouts import parquet, prpr2, record
 from immuta_assets.layouts.diff import diff
 from immuta_assets.layouts.documents import page
-from immuta_assets.layouts_cli import layouts
+from immuta_assets.layouts.lifecycle import chosen, published_on, stale_layouts
+from immuta_assets.layouts.versions import LAYOUTS, named, newest
+from immuta_assets.object_store.folder import FolderStore
+from immuta_assets.publishing.publish import Release, publish
 
 EXPORT_DATE = datetime(2027, 1, 15, 5)  # export_date is UTC without a zone
 FRAMES = {

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from immuta_assets.frames.contract import nonconformities
 from immuta_assets.layouts import prpr1, prpr2
-from immuta_assets.layouts.contract import nonconformities
 
 AT = datetime(2026, 3, 1, 5, 30)
 

@@ -13,9 +13,9 @@ from typing import Any
 import dataframely as dy
 import pytest
 
-from immuta_assets.layouts import LAYOUTS, Layout
-from immuta_assets.layouts.contract import MeaningChange
+from immuta_assets.frames.contract import MeaningChange
 from immuta_assets.layouts.record import code_version, text
+from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 RECORDS = Path(__file__).with_name("contracts")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from immuta_assets.layouts import LAYOUTS, prpr1, prpr2
-from immuta_assets.layouts.contract import abstract_type, guide_nullable
+from immuta_assets.frames.contract import abstract_type, guide_nullable
+from immuta_assets.layouts import prpr1, prpr2
+from immuta_assets.layouts.versions import LAYOUTS
 
 DOCUMENTED = json.loads(Path(__file__).with_name("access_summary_layouts.json").read_text(encoding="utf-8"))
 TABLES = [(version, table) for version, tables in DOCUMENTED.items() for table in tables]

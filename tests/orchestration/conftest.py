@@ -8,8 +8,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from fakes import webhook
-from fakes.webhook import Webhook
 
 from immuta_assets.orchestration.run import ExportResult, run_export
 from immuta_assets.settings import Settings, load
@@ -112,12 +110,6 @@ def settings(tmp_path: Path, write_dump: WriteDump) -> Settings:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook.listening() as server:
-        yield server
 
 
 @pytest.fixture

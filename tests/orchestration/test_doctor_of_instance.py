@@ -7,10 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from immuta_assets.delivery.doctor import Finding
+from immuta_assets.health.doctor import Finding
 from immuta_assets.orchestration.doctor import connection, instance
-from immuta_assets.query_history.connections import Connection, load
-from immuta_assets.query_history.hour import HistoryError
+from immuta_assets.platforms.connections import Connection, load
+from immuta_assets.platforms.hour import HistoryError
 
 NOW = datetime(2026, 5, 4, 10, 17, tzinfo=UTC)
 

@@ -10,17 +10,18 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.definitions import graph
+from immuta_assets.demo import query_history as demo
+from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.automation import CONNECTION as CONNECTION_TAG
 from immuta_assets.orchestration.automation import RANGE_END, RANGE_START
 from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.run import Ingested, run_due, run_export
-from immuta_assets.query_history import demo, embedded
-from immuta_assets.query_history.plan import Plan
+from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 AT = datetime(2026, 5, 8, 17, 30, tzinfo=UTC)
 """A Friday, when people work; the demo's history ends then."""

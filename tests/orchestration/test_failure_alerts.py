@@ -27,12 +27,12 @@ from dagster_shared.error import SerializableErrorInfo
 from fakes.webhook import Webhook
 from pydantic import SecretStr
 
-from immuta_assets.delivery.lives import chosen
-from immuta_assets.delivery.object_store import open_store
-from immuta_assets.delivery.staleness import Expected
+from immuta_assets.health.notifications import Notifier
+from immuta_assets.layouts.lifecycle import chosen
+from immuta_assets.object_store import open_store
 from immuta_assets.orchestration.failure_alerts import failed_runs, failures
-from immuta_assets.orchestration.notify import Notifier
 from immuta_assets.orchestration.staleness import Watch
+from immuta_assets.publishing.verdicts import Expected
 
 NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)
 LINK = "https://dagster.example"

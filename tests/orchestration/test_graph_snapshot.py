@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from immuta_assets.definitions import graph
-from immuta_assets.query_history import demo
+from immuta_assets.demo import query_history as demo
 from immuta_assets.settings import load
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")

@@ -13,9 +13,9 @@ import pytest
 from layouts.next_layout import LAYOUT as PRPR3
 
 from immuta_assets.definitions import graph
-from immuta_assets.delivery.lives import chosen
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.settings import Settings

@@ -10,13 +10,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from immuta_assets.audit.queries.events import QueryEvents
+from immuta_assets.demo import query_history as demo
+from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.partitions import hour_key, opening
 from immuta_assets.orchestration.run import Ingested, run_export, run_ingest
-from immuta_assets.query_history import demo, embedded
-from immuta_assets.query_history.events import QueryEvents
+from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 AT = datetime(2026, 5, 8, 17, 30, tzinfo=UTC)
 """A Friday, when people work."""

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.delivery.lives import chosen
-from immuta_assets.layouts import LAYOUTS, prpr2
+from immuta_assets.layouts import prpr2
+from immuta_assets.layouts.lifecycle import chosen
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.run import ExportResult, Step, UnexpectedError, run_export
 from immuta_assets.settings import Settings
 from immuta_assets.tenant.info import TenantInfo

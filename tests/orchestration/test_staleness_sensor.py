@@ -15,17 +15,17 @@ from published_sets import publish_sets, written
 from pydantic import SecretStr
 
 from immuta_assets.definitions import graph
-from immuta_assets.delivery.lives import chosen
-from immuta_assets.delivery.manifest import published_key
-from immuta_assets.delivery.object_store import Store, open_store
-from immuta_assets.delivery.staleness import FAMILIES, Expected
-from immuta_assets.layouts import LAYOUTS
+from immuta_assets.health.notifications import Notifier
+from immuta_assets.layouts.lifecycle import chosen
+from immuta_assets.layouts.versions import LAYOUTS
+from immuta_assets.object_store import Store, open_store
 from immuta_assets.orchestration import failure_alerts, staleness
-from immuta_assets.orchestration.notify import Notifier
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.orchestration.staleness import Watch
 from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.publishing.manifest import published_key
+from immuta_assets.publishing.verdicts import FAMILIES, Expected
 from immuta_assets.settings import Settings
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from immuta_assets.definitions import graph
-from immuta_assets.layouts import LAYOUTS, parquet
-from immuta_assets.layouts.contract import nonconformities
+from immuta_assets.frames.contract import nonconformities
+from immuta_assets.layouts import parquet
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration import checks, failures
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.orchestration.storage import ExportTable, ParquetStore

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from immuta_assets.query_history.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Platform, Statements
 
 STARTS = datetime(2026, 5, 1, tzinfo=UTC)
 PLATFORM, HOST = Platform.SNOWFLAKE, "alderbrook-eu.snowflake.example"

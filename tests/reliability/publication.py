@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exports import LAYOUT, publish_to
 
-from immuta_assets.delivery.object_store.folder import FolderStore
+from immuta_assets.object_store.folder import FolderStore
 
 
 def main(destination: str, *folders: str) -> None:

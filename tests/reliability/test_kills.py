@@ -21,11 +21,12 @@ from typing import NamedTuple
 import dagster as dg
 import pytest
 
+from immuta_assets.demo import query_history as demo
+from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.run import run_export
-from immuta_assets.query_history import demo, embedded
+from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import load
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 FULL = os.environ.get("RELIABILITY") == "full"
 KILLS = 200 if FULL else 4

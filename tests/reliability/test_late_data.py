@@ -20,11 +20,11 @@ import pytest
 from reliability.installation import DeathError, Installation
 from reliability.late_history import POLL, STARTS, History, draw
 
-from immuta_assets.query_history import embedded
-from immuta_assets.query_history.connections import REREAD_PLAN
-from immuta_assets.query_history.hour import HOUR, SETTLE
+from immuta_assets.demo.tenant import write_demo
+from immuta_assets.platforms.connections import REREAD_PLAN
+from immuta_assets.platforms.embedded import reader as embedded
+from immuta_assets.platforms.hour import HOUR, SETTLE
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.demo import write_demo
 
 FULL = os.environ.get("RELIABILITY") == "full"
 DAYS, STATEMENTS = (30, 1_500_000) if FULL else (1, 10_000)

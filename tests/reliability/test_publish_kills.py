@@ -19,8 +19,8 @@ from time import monotonic, sleep
 import pytest
 from exports import DAY, LAYOUT, export, publish_to
 
-from immuta_assets.delivery.manifest import State, published_key, state_of
-from immuta_assets.delivery.object_store.folder import FolderStore
+from immuta_assets.object_store.folder import FolderStore
+from immuta_assets.publishing.manifest import State, published_key, state_of
 
 FULL = os.environ.get("RELIABILITY") == "full"
 KILLS = 100 if FULL else 5

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.collections import COLLECTIONS
-from immuta_assets.tenant.lines import SUFFIXES, Suffix
+from immuta_assets.tenant.dump.lines import SUFFIXES, Suffix
 
 TIME = "2026-03-01T12:30:00.123456+02:00"
 MOMENT = datetime(2026, 3, 1, 10, 30, 0, 123456, tzinfo=UTC)

@@ -6,7 +6,6 @@ is a module beside ``snowflake`` and a line in ``PLATFORMS``; a new version chan
 
 from __future__ import annotations
 
-from immuta_assets.layouts import LAYOUTS, Layout, newest
 from immuta_assets.layouts.consumers.databricks import DATABRICKS
 from immuta_assets.layouts.consumers.duckdb import DUCKDB
 from immuta_assets.layouts.consumers.location import parse
@@ -16,6 +15,7 @@ from immuta_assets.layouts.consumers.statements import Statement, script
 from immuta_assets.layouts.consumers.steps import Step, guide, steps
 from immuta_assets.layouts.consumers.trino import ATHENA, TRINO
 from immuta_assets.layouts.consumers.views import views
+from immuta_assets.layouts.versions import LAYOUTS, Layout, newest
 
 __all__ = ["PLATFORMS", "Platform", "Statement", "Step", "cutover", "guide", "script", "sql"]
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from immuta_assets.layouts import Layout
+from immuta_assets.frames.contract import ColumnContract, columns
 from immuta_assets.layouts.consumers.location import Location
 from immuta_assets.layouts.consumers.statements import Statement
-from immuta_assets.layouts.contract import ColumnContract, columns
+from immuta_assets.layouts.versions import Layout
 
 SCHEMA = "access_summary"
 """The schema (in Athena the database) of external tables and views; the set-up makes it and changes to it."""

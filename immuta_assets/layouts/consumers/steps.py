@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from immuta_assets.layouts import Layout
 from immuta_assets.layouts.consumers.location import Location
 from immuta_assets.layouts.consumers.platform import Platform, written
 from immuta_assets.layouts.consumers.statements import Statement, comment, script
 from immuta_assets.layouts.consumers.views import views
 from immuta_assets.layouts.diff import diff
+from immuta_assets.layouts.versions import Layout
 
 _ABOUT = "Run this step by step, never as a whole: every step ends with what has to hold before the next one."
 

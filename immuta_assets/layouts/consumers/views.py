@@ -12,10 +12,10 @@ from itertools import pairwise
 import sqlglot
 from sqlglot import exp
 
-from immuta_assets.layouts import LAYOUTS, Layout
+from immuta_assets.frames.contract import ColumnContract, columns
 from immuta_assets.layouts.consumers.platform import Platform, written
 from immuta_assets.layouts.consumers.statements import Statement
-from immuta_assets.layouts.contract import ColumnContract, columns
+from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 Told = Mapping[str, exp.Expr]
 """Columns by name, each as an expression over an external table."""

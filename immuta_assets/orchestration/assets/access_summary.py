@@ -14,14 +14,15 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.layouts import COMPUTED, LAYOUTS, Layout
-from immuta_assets.layouts.contract import nonconformities, shape_differences
+from immuta_assets.frames.contract import nonconformities, shape_differences
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
-from immuta_assets.orchestration.assets import OWNERS, access
+from immuta_assets.orchestration.assets import OWNERS
+from immuta_assets.orchestration.assets import outcomes as access
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.storage import ExportTable
-from immuta_assets.policies.profiles import FRAMES, from_frames
+from immuta_assets.outcomes.profiles import FRAMES, from_frames
 from immuta_assets.tenant.info import TenantInfo
 
 OUTCOMES = "policy-outcomes"

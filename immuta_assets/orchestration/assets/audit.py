@@ -1,7 +1,7 @@
 """The assets ``audit/…``: query history as audit events, who ran it, what is covered, and what needs an operator.
 
 Events are made from the newest stored snapshot of the tenant, so a mapping that is added there reaches the hours that
-are computed again. What an event says belongs to ``query_history.events``.
+are computed again. What an event says belongs to ``audit.queries.events``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -14,6 +14,14 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
+from immuta_assets.audit.identities.principals import principals
+from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
+from immuta_assets.audit.queries import readings
+from immuta_assets.audit.queries.events import Origin, QueryEvents
+from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.plan import Plan
+from immuta_assets.audit.queries.status import LOOK_BACK, Status, findings, markdown, status
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import query_history as history
@@ -23,22 +31,14 @@ from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.query_history import readings
-from immuta_assets.query_history.connections import (
+from immuta_assets.platforms.connections import (
     Connection,
     EmbeddedConnection,
     SnowflakeConnection,
     UnityCatalogConnection,
 )
-from immuta_assets.query_history.events import Origin, QueryEvents
-from immuta_assets.query_history.history import Platform
-from immuta_assets.query_history.hour import HistoryError
-from immuta_assets.query_history.hour_events import Snapshot, hour_events
-from immuta_assets.query_history.identities import identified
-from immuta_assets.query_history.plan import Plan
-from immuta_assets.query_history.principals import principals
-from immuta_assets.query_history.status import LOOK_BACK, Status, findings, markdown, status
-from immuta_assets.query_history.unknown_users import UnknownUsers, unknown_users
+from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.tenant.info import TenantInfo
 
 COLLECTIONS = ("tenant", *Snapshot._fields)

@@ -1,6 +1,6 @@
 """The assets ``published/<layout>/<export-name>``: the files where consumers read them.
 
-A layout is published as a whole, and all layouts of a run together. How files get there belongs to ``delivery``.
+A layout is published as a whole, and all layouts of a run together. How files get there belongs to ``publishing``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -14,18 +14,18 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from immuta_assets.delivery.lives import published_on
-from immuta_assets.delivery.object_store import Store
-from immuta_assets.delivery.publish import Published, Release, ShrunkError, publish
-from immuta_assets.delivery.staleness import Expected
-from immuta_assets.layouts import LAYOUTS, Layout
+from immuta_assets.layouts.lifecycle import published_on
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.versions import LAYOUTS, Layout
+from immuta_assets.object_store import Store
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.destinations import PUBLISHING, expected, freshness, opened
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.publishing.publish import Published, Release, ShrunkError, publish
+from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 from immuta_assets.tenant.info import TenantInfo
 

@@ -2,7 +2,7 @@
 
 ``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
 is read as a whole and replaces what was read of it before. Add a kind of connection where ``_reader`` and
-``count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.query_history``.
+``count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.platforms``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -19,6 +19,9 @@ import duckdb
 import polars as pl
 from dagster_duckdb import DuckDBResource
 
+from immuta_assets.audit.identities.principals import Principals, changed_hours
+from immuta_assets.audit.queries import plan
+from immuta_assets.audit.queries.readings import Coverage, Readings, reading
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
@@ -26,17 +29,17 @@ from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.partitions import opening
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.query_history import embedded, plan, snowflake, unity_catalog
-from immuta_assets.query_history.connections import (
+from immuta_assets.platforms.connections import (
     Connection,
     EmbeddedConnection,
     SnowflakeConnection,
     UnityCatalogConnection,
 )
-from immuta_assets.query_history.history import Accesses, Statements
-from immuta_assets.query_history.hour import Counted, HistoryError, Hour
-from immuta_assets.query_history.principals import Principals, changed_hours
-from immuta_assets.query_history.readings import Coverage, Readings, reading
+from immuta_assets.platforms.embedded import reader as embedded
+from immuta_assets.platforms.history import Accesses, Statements
+from immuta_assets.platforms.hour import Counted, HistoryError, Hour
+from immuta_assets.platforms.snowflake import reader as snowflake
+from immuta_assets.platforms.unity_catalog import reader as unity_catalog
 
 FRAMES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses, "readings": Readings}
 RESULTS: dict[str, type[dy.Schema]] = {"principals": Principals, "coverage": Coverage}

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import dataframely as dy
 
-from immuta_assets.layouts.contract import nonconformities
+from immuta_assets.frames.contract import nonconformities
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema

@@ -1,0 +1,144 @@
+"""Who is behind a user name of a data platform: the Immuta user, if the tenant knows one.
+
+The rules are those of the page "External user ID mapping". A user is found by what is known of the account (name,
+e-mail, kind) alone, so that a mapping added later also names the statements of the past. Add a way to find a user as a
+``Way`` with its keys. Reading accounts from a platform belongs to its reader, the shape of an event's actor to
+``events``, what is kept of accounts to ``principals``, what to do about unknown ones to ``unknown_users``.
+
+Upper and lower case are told apart as each rule says. Letters that only look or sound alike (ß and ss, ı and i) are
+different: nobody's statements are given to somebody else over them.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import dataframely as dy
+import polars as pl
+
+from immuta_assets.platforms.history import Platform, Statements
+
+IDENTITIES = ("MAPPED", "MATCHED", "AMBIGUOUS", "UNKNOWN")
+"""How an account's Immuta user was found: by mapping, by e-mail or name, not since several fit equally, not at all."""
+
+ACCOUNT = ("user_name", "user_email", "user_type")
+"""What is known of an account of the platform; who is behind it depends on nothing else."""
+
+_USER = ["profile_id", "global_user_id", "iam_id", "user_id", "name"]
+_IDENTITY = pl.Enum(IDENTITIES)
+
+
+class IdentifiedStatements(Statements):
+    """Statements with the Immuta user who ran them; the user's columns are null where nobody is identified."""
+
+    profile_id = dy.Int64(nullable=True, description="Profile of the user.")
+    global_user_id = dy.String(nullable=True, description="UUID by which the export refers to the user.")
+    iam_id = dy.String(nullable=True, description="Identity manager the user comes from.")
+    user_id = dy.String(nullable=True, description="Id of the user within the identity manager.")
+    name = dy.String(nullable=True, description="Display name.")
+    identity = dy.Enum(IDENTITIES, description="How the user was found, or why not.")
+
+
+class Way(IntEnum):
+    """Ways in which an account can belong to a user, the most certain first."""
+
+    MAPPED_EXACTLY = 0
+    MAPPED = 1
+    EMAIL = 2
+    NAME = 3
+
+
+def identified(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+    """Add the Immuta user to rows with the columns of an ``ACCOUNT``, in the same order.
+
+    The further columns are those that ``IdentifiedStatements`` adds to ``Statements``. ``users`` are the tenant's
+    ``Users``. A mapped user name decides; else the platform's e-mail, else its user name, if it is a user's e-mail or
+    user id, whatever the case. A Snowflake mapping holds the name as stored, else as written in SQL: upper-cased unless
+    in double quotes; a Databricks mapping has no case. Where several users fit in the same way, nobody is identified.
+    Services are identified by mapping only, system accounts of the tenant never, disabled users like others. A name
+    whose e-mail is known to be another than the user's (as when it was dropped and given to somebody else) does not
+    identify that user.
+    """
+    identities = _identities(accounts.select(ACCOUNT).unique(), users, platform)
+    joined = accounts.join(identities, on=ACCOUNT, how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(pl.col("identity").fill_null(pl.lit("UNKNOWN", _IDENTITY)))
+
+
+def people(users: pl.LazyFrame) -> pl.LazyFrame:
+    """Return those of ``Users`` whom an account may belong to: all but the system accounts of the tenant."""
+    return users.filter(~pl.col("system_generated"))
+
+
+def _identities(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+    """The accounts that any user fits, with the columns of the one user who fits best, and ``identity``."""
+    candidates = people(users)
+    best = (
+        _claims(accounts, candidates, platform)
+        .group_by(ACCOUNT)
+        .agg(
+            pl.col("way").min(),
+            pl.col("profile_id").filter(pl.col("way") == pl.col("way").min()).unique(),
+        )
+    )
+    one = pl.col("profile_id").list.len() == 1
+    found = pl.when(pl.col("way") <= Way.MAPPED).then(pl.lit("MAPPED")).otherwise(pl.lit("MATCHED"))
+    return best.select(
+        *ACCOUNT,
+        profile_id=pl.when(one).then(pl.col("profile_id").list.first()),
+        identity=pl.when(one).then(found).otherwise(pl.lit("AMBIGUOUS")).cast(_IDENTITY),
+    ).join(candidates.select(_USER), on="profile_id", how="left")
+
+
+def _claims(accounts: pl.LazyFrame, candidates: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+    """Every pair of an account and a user who fits it, with the way: the accounts' columns, profile_id, way."""
+    claimed = _keyed(accounts, _account_keys(platform)).join(
+        _keyed(candidates, _user_keys(platform)), on=["way", "key"], how="inner"
+    )
+    service = (pl.col("user_type") == "SERVICE").fill_null(value=False)
+    other_email = (pl.col("user_email").fill_null("") != "") & (pl.col("email").fill_null("") != "")
+    return claimed.filter(
+        (pl.col("way") <= Way.MAPPED) | ~service,
+        (pl.col("way") != Way.NAME) | ~other_email,
+    )
+
+
+def _keyed(frame: pl.LazyFrame, keys: list[tuple[Way, pl.Expr]]) -> pl.LazyFrame:
+    """The rows once per way and key: two columns more; an empty key fits nothing."""
+    pairs = [pl.struct(pl.lit(int(way), pl.Int8).alias("way"), key.alias("key")) for way, key in keys]
+    return (
+        frame.with_columns(pl.concat_list(pairs).alias("pair"))
+        .explode("pair")
+        .unnest("pair")
+        .filter(pl.col("key") != "")
+    )
+
+
+def _account_keys(platform: Platform) -> list[tuple[Way, pl.Expr]]:
+    name = pl.col("user_name")
+    mapped = {
+        Platform.SNOWFLAKE: [(Way.MAPPED_EXACTLY, name), (Way.MAPPED, name)],
+        Platform.DATABRICKS: [(Way.MAPPED, _caseless("user_name"))],
+    }
+    return [*mapped[platform], (Way.EMAIL, _caseless("user_email")), (Way.NAME, _caseless("user_name"))]
+
+
+def _user_keys(platform: Platform) -> list[tuple[Way, pl.Expr]]:
+    mapped = {
+        Platform.SNOWFLAKE: [
+            (Way.MAPPED_EXACTLY, pl.col("snowflake_user")),
+            (Way.MAPPED, _identifier("snowflake_user")),
+        ],
+        Platform.DATABRICKS: [(Way.MAPPED, _caseless("databricks_user"))],
+    }
+    matched = [(way, _caseless(column)) for way in (Way.EMAIL, Way.NAME) for column in ("email", "user_id")]
+    return [*mapped[platform], *matched]
+
+
+def _caseless(column: str) -> pl.Expr:
+    return pl.col(column).str.to_lowercase()
+
+
+def _identifier(column: str) -> pl.Expr:
+    """What Snowflake stores for an identifier as written in SQL."""
+    quoted = pl.col(column).str.extract(r'(?s)^"(.*)"$').str.replace_all('""', '"', literal=True)
+    return pl.coalesce(quoted, pl.col(column).str.to_uppercase())

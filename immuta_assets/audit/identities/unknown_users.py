@@ -1,0 +1,206 @@
+"""Who of a data platform is nobody in the tenant, and what an administrator can do about it.
+
+The remedies are those of the page "Unknown users in audit logs". Suggestions compare the words of names; they never
+identify anybody by themselves. Add a text to compare to ``_suggestions``. The rules by which an account is identified
+belong to ``identities``.
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+from rapidfuzz import fuzz, process
+
+from immuta_assets.audit.identities.principals import MOST_OBJECTS
+from immuta_assets.audit.identities.resolution import ACCOUNT, identified, people
+from immuta_assets.platforms.history import Platform
+
+PULL, CREATE, MAP = REMEDIES = ("pull from the identity manager", "create the user", "map the user name")
+"""What the page "Unknown users in audit logs" offers to an administrator."""
+
+MOST_SUGGESTIONS = 3
+LEAST_SCORE = 75.0
+STRONG_SCORE = 90.0
+"""From this score on a suggestion is the remedy; anything below ``LEAST_SCORE`` is not suggested."""
+
+_USER = ["profile_id", "global_user_id", "iam_id", "user_id", "name"]
+_MAPPED_NAME = {Platform.SNOWFLAKE: "snowflake_user", Platform.DATABRICKS: "databricks_user"}
+
+
+class UnknownUsers(dy.Schema):
+    """User names of a platform whose statements nobody in the tenant is known to have run."""
+
+    platform = dy.Enum([platform.value for platform in Platform], primary_key=True, description="The platform.")
+    user_name = dy.String(primary_key=True, description="Name on the platform.")
+    user_email = dy.String(nullable=True, description="E-mail the platform knew last.")
+    kind = dy.Enum(["PERSON", "SERVICE"], description="Kind of principal; a person unless the platform says otherwise.")
+    statements = dy.Int64(min=1, description="Number of statements.")
+    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement.")
+    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement.")
+    sample_objects = dy.List(dy.String(), max_length=MOST_OBJECTS, description="Objects accessed: the first by name.")
+    ambiguous = dy.Bool(description="Whether several users of the tenant fit equally well.")
+    remedy = dy.Enum(list(REMEDIES), description="What to do first.")
+    suggestions = dy.List(
+        dy.Struct(
+            {
+                "profile_id": dy.Int64(),
+                "global_user_id": dy.String(),
+                "iam_id": dy.String(),
+                "user_id": dy.String(),
+                "name": dy.String(nullable=True),
+                "score": dy.Float64(min=LEAST_SCORE, max=100.0),
+                "evidence": dy.String(),
+            }
+        ),
+        max_length=MOST_SUGGESTIONS,
+        description="Users of the tenant it may be, the likeliest first, each with the reason in words.",
+    )
+
+
+def unknown_users(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.DataFrame:
+    """List who ran statements without being known to the tenant: ``UnknownUsers``, the busiest first.
+
+    ``principals`` are the ``Principals`` of all hours, which are identified anew: ``users``, the tenant's present
+    ``Users``, decide. Statements without a user name are left out: there is nobody to look for.
+    """
+    unknown = _by_name(_unidentified(principals, users, platform))
+    known = people(users).collect()
+    suggestions = _suggestions(unknown, known, platform)
+    domains = known.select(_domain("email")).to_series().drop_nulls().unique()
+    return UnknownUsers.validate(
+        unknown.join(suggestions, on="user_name", how="left")
+        .with_columns(
+            pl.lit(platform.value).alias("platform"),
+            pl.col("sample_objects", "suggestions").fill_null([]),
+            remedy=_remedy(domains),
+        )
+        .sort("statements", "user_name", descending=[True, False])
+        .select(UnknownUsers.column_names()),
+        cast=True,
+    )
+
+
+def _unidentified(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+    """The rows of named accounts that are no user now, with how they were not found as ``identity``."""
+    named = principals.select(ACCOUNT).filter(pl.col("user_name").is_not_null()).unique()
+    accounts = identified(named, users, platform).filter(pl.col("global_user_id").is_null())
+    # Collected, since the hours stream through a join only with a side that is known to be small.
+    few = accounts.select(*ACCOUNT, "identity").collect(engine="streaming").lazy()
+    return principals.drop("identity").join(few, on=ACCOUNT, nulls_equal=True)
+
+
+def _by_name(principals: pl.LazyFrame) -> pl.DataFrame:
+    # Collected one after the other, since what both share would be held in memory.
+    described, samples = (part.collect(engine="streaming") for part in (_described(principals), _samples(principals)))
+    return described.join(samples, on="user_name", how="left")
+
+
+def _described(principals: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per user name; what its accounts disagree about is as the last one seen has it."""
+    accounts = principals.group_by(*ACCOUNT, "identity").agg(
+        pl.col("statements").sum(), pl.col("first_seen").min(), pl.col("last_seen").max()
+    )
+    return (
+        accounts.sort("last_seen", *ACCOUNT)
+        .group_by("user_name", maintain_order=True)
+        .agg(
+            pl.col("user_email").drop_nulls().last(),
+            pl.col("user_type").drop_nulls().last().fill_null("PERSON").alias("kind"),
+            pl.col("statements").sum(),
+            pl.col("first_seen").min(),
+            pl.col("last_seen").max(),
+            (pl.col("identity") == "AMBIGUOUS").any().alias("ambiguous"),
+        )
+    )
+
+
+def _samples(principals: pl.LazyFrame) -> pl.LazyFrame:
+    return (
+        principals.select("user_name", "sample_objects")
+        .explode("sample_objects")
+        .drop_nulls("sample_objects")
+        .unique()
+        .group_by("user_name")
+        .agg(pl.col("sample_objects").sort().head(MOST_OBJECTS))
+    )
+
+
+def _remedy(domains: pl.Series) -> pl.Expr:
+    strong = pl.col("suggestions").list.eval(pl.element().struct.field("score")).list.max() >= STRONG_SCORE
+    email = pl.coalesce(_domain("user_email"), _domain("user_name"))
+    return (
+        pl.when(strong | pl.col("ambiguous"))
+        .then(pl.lit(MAP))
+        .when(email.is_in(domains.implode()))
+        .then(pl.lit(PULL))
+        .otherwise(pl.lit(CREATE))
+    )
+
+
+def _domain(column: str) -> pl.Expr:
+    return pl.col(column).str.to_lowercase().str.extract("@([^@]+)$")
+
+
+def _suggestions(unknown: pl.DataFrame, known: pl.DataFrame, platform: Platform) -> pl.DataFrame:
+    """Up to ``MOST_SUGGESTIONS`` users per user name: user_name, suggestions."""
+    accounts = _worded(unknown, "user_name", {"user name": "user_name", "e-mail": "user_email"})
+    users = _worded(
+        known,
+        "profile_id",
+        {"display name": "name", "e-mail": "email", "user id": "user_id", "mapped name": _MAPPED_NAME[platform]},
+    )
+    likely = (
+        accounts.join(_scores(accounts["words"].unique(), users["words"].unique()), on="words")
+        .join(users, left_on="other", right_on="words", suffix="_of_user")
+        .with_columns(score=_score(), evidence=_evidence())
+        .sort("score", "evidence", descending=[True, False])
+        .unique(["user_name", "profile_id"], keep="first", maintain_order=True)
+        .sort("user_name", "score", "profile_id", descending=[False, True, False])
+    )
+    return (
+        likely.join(known.select(_USER), on="profile_id", maintain_order="left")
+        .group_by("user_name")
+        .agg(suggestions=pl.struct(*_USER, "score", "evidence").head(MOST_SUGGESTIONS))
+    )
+
+
+def _worded(frame: pl.DataFrame, key: str, fields: dict[str, str]) -> pl.DataFrame:
+    """The texts to compare, a row per ``key`` and field: also field, text, and ``words`` in an order of their own.
+
+    A domain says nothing about a person, so the words of an address are those before its last ``@``.
+    """
+    words = pl.col("text").str.to_lowercase().str.replace("@[^@]*$", "").str.extract_all(r"[\p{L}\p{N}]+")
+    return (
+        frame.select(pl.col(key).alias("key"), **{field: pl.col(column) for field, column in fields.items()})
+        .unpivot(index="key", variable_name="field", value_name="text")
+        .with_columns(words=words.list.sort().list.join(" "))
+        .filter(pl.col("words") != "")
+        .rename({"key": key})
+    )
+
+
+def _scores(words: pl.Series, others: pl.Series) -> pl.DataFrame:
+    """How similar the words are, of 100; only the best of each, enough for ``MOST_SUGGESTIONS`` users."""
+    choices = others.sort().to_list()
+    # A user has up to four texts, all of which may come before the next user's first.
+    most = 4 * MOST_SUGGESTIONS
+    rows = [
+        (text, other, score)
+        for text in words
+        for other, score, _ in process.extract(text, choices, scorer=fuzz.ratio, score_cutoff=LEAST_SCORE, limit=most)
+    ]
+    return pl.DataFrame(rows, {"words": pl.String, "other": pl.String, "score": pl.Float64}, orient="row")
+
+
+def _score() -> pl.Expr:
+    # The same words in another spelling or domain come right after the same text.
+    same = pl.col("text").str.to_lowercase() == pl.col("text_of_user").str.to_lowercase()
+    return pl.when(same).then(100.0).otherwise(pl.min_horizontal("score", 99.0))
+
+
+def _evidence() -> pl.Expr:
+    alike = pl.when(pl.col("words") == pl.col("other")).then(pl.lit("have the same words"))
+    similar = pl.format("are {} % similar", pl.col("score").floor().cast(pl.Int64))
+    return pl.format(
+        '{} "{}" and the user\'s {} "{}" {}', "field", "text", "field_of_user", "text_of_user", alike.otherwise(similar)
+    )

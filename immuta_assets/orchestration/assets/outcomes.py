@@ -1,0 +1,76 @@
+"""The assets ``access/profiles/<frame>``: who gets access and why, compact, before it becomes the rows of a table.
+
+Their columns are those of ``outcomes.profiles``; a new frame there is a new asset here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+import polars as pl
+
+from immuta_assets.frames.contract import nonconformities
+from immuta_assets.orchestration import checks
+from immuta_assets.orchestration.assets import OWNERS
+from immuta_assets.orchestration.assets.tenant import key as collection_key
+from immuta_assets.orchestration.columns import table_schema
+from immuta_assets.outcomes.compact import Outcomes
+from immuta_assets.outcomes.evaluation import COLLECTIONS, evaluate
+from immuta_assets.outcomes.profiles import FRAMES, to_frames
+
+CELLS = "cells"
+
+
+def key(frame: str) -> dg.AssetKey:
+    """Return the key of a frame of the compact form."""
+    return dg.AssetKey(["access", "profiles", frame])
+
+
+def access(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the multi-asset that evaluates the policies and keeps the outcomes in their compact form."""
+    define = dg.multi_asset(
+        name="access_profiles",
+        group_name="access",
+        ins={name: dg.AssetIn(collection_key(name)) for name in COLLECTIONS},
+        outs={name: _out(name) for name in FRAMES},
+        partitions_def=days,
+        check_specs=[
+            *(checks.conforms_spec(key(name), days) for name in FRAMES),
+            checks.conflicts_spec(days),
+            checks.conditions_spec(days),
+        ],
+    )
+    return define(_evaluated)
+
+
+def _out(name: str) -> dg.AssetOut:
+    return dg.AssetOut(
+        key=key(name),
+        description=inspect.getdoc(FRAMES[name]),
+        metadata={"dagster/column_schema": table_schema(FRAMES[name])},
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
+        # A check that fails ends the step before the first output.
+        is_required=False,
+    )
+
+
+def _evaluated(**collections: pl.LazyFrame) -> Iterator[dg.AssetCheckResult | dg.Output[pl.LazyFrame]]:
+    evaluation = evaluate({name: frame.collect() for name, frame in collections.items()})
+    frames = to_frames(evaluation.outcomes)
+    for name, problems in _problems(evaluation.outcomes, frames).items():
+        yield from checks.conforming(key(name), problems)
+    yield checks.conflicts(evaluation.conflicts)
+    yield checks.conditions(evaluation.unusable)
+    for name, frame in frames.items():
+        yield dg.Output(frame, output_name=name)
+
+
+def _problems(outcomes: Outcomes, frames: Mapping[str, pl.LazyFrame]) -> dict[str, list[str]]:
+    """What breaks the schema of each frame; of the cells, which are many, only the key needs a look."""
+    found = {name: nonconformities(schema, frames[name]) for name, schema in FRAMES.items() if name != CELLS}
+    count = outcomes.duplicates()
+    repeated = f"the key (user, data source, scope, source) is repeated: {count:,} cells or members"
+    return found | {CELLS: [repeated] if count else []}

@@ -1,0 +1,1 @@
+"""History that is kept in a DuckDB file, for demonstrations and tests."""

@@ -1,0 +1,171 @@
+"""Query history of Databricks Unity Catalog: its system tables, read for one hour through a SQL warehouse.
+
+Here stand the time windows, the files in which a reading is kept, and what is told of it. Change it when the way of
+reading changes. The statements sent belong to ``tables``, what their rows mean to ``rows``,
+how the warehouse is reached to ``session``; the grants are in ``deploy/databricks/grants.sql``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from immuta_assets.platforms.connections import UnityCatalogConnection
+from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, bounds
+from immuta_assets.platforms.parts import parts
+from immuta_assets.platforms.unity_catalog import qualified_names
+from immuta_assets.platforms.unity_catalog import rows as unity_catalog_rows
+from immuta_assets.platforms.unity_catalog import tables as unity_catalog_tables
+from immuta_assets.platforms.unity_catalog.rows import PARSED_TEXTS, REDACTED_USER
+from immuta_assets.platforms.unity_catalog.session import Parameters, Session, session
+
+_REACH = timedelta(days=8)
+"""How long before the hour in which it ended a statement may have started; also one whose cached result was given."""
+_LATE_LINEAGE = timedelta(days=1)
+"""How long after its hour a statement may still cause lineage, by the moment that lineage tells."""
+
+_STATEMENTS_AT_ONCE = 100_000
+
+_DRAINED = {
+    "history": unity_catalog_tables.HISTORY,
+    "lineage": unity_catalog_tables.LINEAGE,
+    "indirect": unity_catalog_tables.INDIRECT,
+}
+"""What a reading keeps in its spool folder, by name of the file."""
+
+_HISTORY_TABLE = "system.query.history"
+_LINEAGE_TABLE = "system.access.column_lineage"
+
+
+def count_hours(connection: UnityCatalogConnection, since: datetime, until: datetime) -> dict[datetime, Counted]:
+    """Count what the platform has of each hour in ``[since, until)``, by the hour's start (UTC); empty ones are absent.
+
+    ``since`` and ``until`` are whole hours with a time zone. Raises ``HistoryError`` when anything is refused.
+    """
+    window = _window(connection, bounds(since)[0], bounds(until)[0])
+    with session(connection) as warehouse:
+        return _count(warehouse, window)
+
+
+def read_hour(connection: UnityCatalogConnection, hour: datetime, spool: Path, *, now: datetime | None = None) -> Hour:
+    """Read the statements that ended in the hour and the objects they accessed; the frames scan files in ``spool``.
+
+    ``now`` (the present, unless given) decides whether lineage may still arrive. Raises ``HistoryError`` when anything
+    is refused or breaks off; nothing of the hour may then be used.
+    """
+    start, end = bounds(hour)
+    spool.mkdir(parents=True, exist_ok=True)
+    with session(connection) as warehouse:
+        counted = _drain(warehouse, _window(connection, start, end), spool).get(hour, Counted())
+    settled = (now or datetime.now(UTC)) >= end + SETTLE
+    statements, accesses, unparsed = _parsed(spool, connection.objects, settled=settled)
+    return Hour(statements, accesses, _facts(spool, counted, statements, accesses, unparsed=unparsed))
+
+
+def _window(connection: UnityCatalogConnection, since: datetime, until: datetime) -> Parameters:
+    return {
+        "since": since,
+        "until": until,
+        "earliest_start": since - _REACH,
+        "first_date": (since - _REACH).date(),
+        "last_date": (until + _LATE_LINEAGE).date(),
+        "workspaces": ",".join(connection.workspaces),
+    }
+
+
+def _drain(warehouse: Session, window: Parameters, spool: Path) -> dict[datetime, Counted]:
+    """Write what the hour has into the spool folder; return what was counted before, so that it is never newer."""
+    counted = _count(warehouse, window)
+    for name, statement in _DRAINED.items():
+        warehouse.drain(unity_catalog_tables.ENDED + statement, window, spool / f"{name}.parquet")
+    return counted
+
+
+def _count(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
+    return {
+        row["hour"].astimezone(UTC): Counted(
+            statements=int(row["statements"]),
+            statement_ids=int(row["statement_ids"]),
+            accesses=int(row["accesses"]),
+            latest_end=row["latest_end"].astimezone(UTC),
+        )
+        for row in warehouse.rows(unity_catalog_tables.ENDED + unity_catalog_tables.COUNT, window)
+    }
+
+
+def _parsed(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
+    """Make both frames of what was drained, a range of statements at a time, and count the texts left unparsed."""
+    history, objects, indirect = (_scan(spool, name) for name in _DRAINED)
+    divided = parts(history, _STATEMENTS_AT_ONCE)
+    statements = _kept(
+        spool / "statements",
+        (unity_catalog_rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
+    )
+    texts, unparsed = unity_catalog_rows.texts_to_parse(statements)
+    inferred = unity_catalog_rows.inferred(statements, qualified_names.tables(texts).lazy())
+    chosen = unity_catalog_rows.chosen(objects, indirect, choice)
+    accesses = _kept(
+        spool / "accesses",
+        (
+            unity_catalog_rows.accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids))
+            for ids in divided
+        ),
+    )
+    return statements, accesses, unparsed
+
+
+def _scan(spool: Path, name: str) -> pl.LazyFrame:
+    return pl.scan_parquet(spool / f"{name}.parquet").with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC"))
+
+
+def _kept(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
+    """Compute the parts of a frame into files, one after the other, and return a scan of all."""
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number, part in enumerate(parts):
+        files.append(folder / f"{number}.parquet")
+        part.sink_parquet(files[-1], compression="zstd")
+    return pl.scan_parquet(files)
+
+
+def _facts(
+    spool: Path, counted: Counted, statements: pl.LazyFrame, accesses: pl.LazyFrame, *, unparsed: int
+) -> ReadFacts:
+    read = _scan(spool, "history").select(
+        rows=pl.col("copies").sum(),
+        latest_end=pl.col("end_time").max(),
+        nameless=(pl.col("executed_by") == REDACTED_USER).sum(),
+    )
+    lineage = _scan(spool, "lineage").select(latest_event=pl.col("event_time").max())
+    kept = statements.select(
+        statements=pl.len(),
+        redacted=(pl.col("text_state") == "REDACTED").sum(),
+        pending=(pl.col("access_state") == "PENDING").sum(),
+    )
+    counts = pl.concat([read, lineage, kept], how="horizontal").collect().row(0, named=True)
+    return ReadFacts(
+        counted=counted,
+        statements=counts["statements"],
+        accesses=accesses.select(pl.len()).collect().item(),
+        source_duplicates=counts["rows"] - counts["statements"],
+        redacted=counts["redacted"],
+        pending=counts["pending"],
+        latest_end={_HISTORY_TABLE: counts["latest_end"], _LINEAGE_TABLE: counts["latest_event"]},
+        warnings=tuple(_warnings(counts["redacted"], counts["nameless"], unparsed)),
+    )
+
+
+def _warnings(redacted: int, nameless: int, unparsed: int) -> Iterator[str]:
+    if redacted or nameless:
+        yield (
+            f"Databricks withheld {redacted:,} texts and {nameless:,} user names: add the principal that connects "
+            "to the account group databricks_pii_access."
+        )
+    if unparsed:
+        yield (
+            f"{unparsed:,} texts without lineage were not parsed: of an hour, only the {PARSED_TEXTS:,} that ran most "
+            "often are."
+        )

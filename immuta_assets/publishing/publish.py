@@ -1,0 +1,174 @@
+"""Publication of an export: every layout as a whole, the same bytes at every destination.
+
+All sets are judged at all destinations, then staged and verified at all, before the first file is switched; then one
+destination is switched after the other. A destination that fails holds back no other: those are complete, and the error
+says which is not. Add here what concerns several destinations, or the files before they are sent. What may be published
+at a destination belongs to ``destination``; what the files hold is settled before (``layouts.contract``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from immuta_assets.layouts.parquet import FileFacts, LayoutError, inspect
+from immuta_assets.layouts.versions import Layout
+from immuta_assets.object_store import Store, UnavailableError
+from immuta_assets.publishing.destination import Delivery, LayoutSet, RefusedError, Shrunk
+from immuta_assets.publishing.manifest import Manifest, ManifestFile, published_key
+
+logger = logging.getLogger(__name__)
+
+MAX_SHRINK = 0.3
+"""The share of its rows that a table may lose from one publication to the next."""
+
+UNCHANGED = "the files published before are unchanged"
+INCOMPLETE = "some files may be new already, publish again to complete the set"
+
+
+class PublishError(Exception):
+    """The files could not be published; one sentence with the place and the remedy.
+
+    Its cause is an ``UnavailableError`` where trying again later may do.
+    """
+
+
+class ShrunkError(PublishError):
+    """Tables lost more rows than they may, and nobody confirmed that it is right."""
+
+    def __init__(self, message: str, tables: Sequence[Shrunk]) -> None:
+        super().__init__(message)
+        self.tables = tables
+
+
+class Release(NamedTuple):
+    """The files (export name → Parquet file) of one layout, to be published together, and the contract's version."""
+
+    layout: Layout
+    files: Mapping[str, Path]
+    code_version: str
+
+
+class Published(NamedTuple):
+    """A published file: its key at every destination, and what it holds."""
+
+    layout: Layout
+    name: str
+    key: str
+    facts: FileFacts
+
+
+def published_path(layout: Layout, name: str, folder: Path) -> Path:
+    """Return where the table ``name`` is published in a folder: ``<folder>/<name>/v=<version>/<name>.parquet``."""
+    return folder / published_key(layout.version, name)
+
+
+def publish(
+    releases: Sequence[Release],
+    stores: Sequence[Store],
+    *,
+    run_id: str,
+    snapshot_id: str,
+    max_shrink: float = MAX_SHRINK,
+    allow_shrink: bool = False,
+) -> list[Published]:
+    """Publish the files of one export in one or several layouts, in place of an older or the same export.
+
+    The sources stay where they are; where they lie already as they should, nothing is done. ``run_id`` is unique and of
+    letters, digits and dashes; ``snapshot_id`` names the tenant dump. What an earlier publication left unfinished is
+    finished first.
+
+    Raises ``PublishError`` when a source is missing, breaks the contract or shows another ``export_date``; when a newer
+    export is published already; and when a destination fails. Raises ``ShrunkError`` when a table lost more than the
+    share ``max_shrink`` of its rows, or all, and ``allow_shrink`` does not confirm it. Unless a message says otherwise,
+    every file published before is then untouched.
+    """
+    sources = [_source(release, name) for release in releases for name in release.layout.tables]
+    published = [source.published for source in sources]
+    export_date = _shared_export_date(published)
+    sets = [_set(release, sources, export_date, run_id, snapshot_id) for release in releases]
+    deliveries = [Delivery(store, sets, None if allow_shrink else max_shrink) for store in stores]
+    for step in (Delivery.plan, Delivery.stage):
+        _take(step, deliveries)
+        _raise_refusal(deliveries)
+    _take(Delivery.switch, deliveries)
+    _raise_failures(deliveries)
+    logger.info("published %s files, export_date %s UTC", f"{len(published):,}", export_date)
+    return published
+
+
+class _Source(NamedTuple):
+    path: Path
+    published: Published
+
+
+def _source(release: Release, name: str) -> _Source:
+    path = release.files.get(name)
+    if path is None or not path.is_file():
+        msg = f"{path or name} is missing, materialize the asset {name} first; {UNCHANGED}."
+        raise PublishError(msg)
+    try:
+        facts = inspect(path, release.layout.tables[name])
+    except LayoutError as error:
+        msg = f"{error}; {UNCHANGED}."
+        raise PublishError(msg) from error
+    return _Source(path, Published(release.layout, name, published_key(release.layout.version, name), facts))
+
+
+def _shared_export_date(files: Iterable[Published]) -> datetime:
+    by_date = {file.facts.export_date: file.name for file in files}
+    if len(by_date) > 1:
+        shown = ", ".join(f"{name} {date} UTC" for date, name in sorted(by_date.items()))
+        msg = f"The files are not of one export ({shown}), materialize them from one dump; {UNCHANGED}."
+        raise PublishError(msg)
+    return next(iter(by_date))
+
+
+def _set(
+    release: Release, sources: Sequence[_Source], export_date: datetime, run_id: str, snapshot_id: str
+) -> LayoutSet:
+    own = [source for source in sources if source.published.layout is release.layout]
+    manifest = Manifest(
+        layout=release.layout.version,
+        export_date=export_date,
+        snapshot_id=snapshot_id,
+        code_version=release.code_version,
+        run_id=run_id,
+        files={source.published.name: _manifest_file(source.published) for source in own},
+    )
+    return LayoutSet(manifest, {source.published.name: source.path for source in own})
+
+
+def _manifest_file(file: Published) -> ManifestFile:
+    return ManifestFile(file.key, file.facts.rows, file.facts.bytes, file.facts.sha256)
+
+
+def _take(step: Callable[[Delivery], None], deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        delivery.take(step)
+
+
+def _raise_refusal(deliveries: Sequence[Delivery]) -> None:
+    refused = next((delivery.failure for delivery in deliveries if isinstance(delivery.failure, RefusedError)), None)
+    if refused:
+        for delivery in deliveries:
+            delivery.unstage()
+        msg = f"{refused}; {UNCHANGED}."
+        raise (ShrunkError(msg, refused.tables) if refused.tables else PublishError(msg)) from None
+
+
+def _raise_failures(deliveries: Sequence[Delivery]) -> None:
+    failures = [delivery.failure for delivery in deliveries if delivery.failure]
+    if failures:
+        told = "; ".join(_told(delivery) for delivery in deliveries if delivery.failure)
+        complete = ", ".join(delivery.store.uri for delivery in deliveries if not delivery.failure)
+        msg = f"{told}; complete are {complete}." if complete else f"{told}."
+        lasting = (failure for failure in failures if not isinstance(failure, UnavailableError))
+        raise PublishError(msg) from next(lasting, failures[0])
+
+
+def _told(delivery: Delivery) -> str:
+    return f"{str(delivery.failure).removesuffix('.')}; {INCOMPLETE if delivery.switching else UNCHANGED}"
