@@ -51,22 +51,22 @@ def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
     days = export_days(settings.export_timezone)
     watch = _watch(settings)
     versions = [layout.version for layout in settings.layouts]
-    export = automation.export_job(versions, without=staleness.check_keys())
-    republish = staleness.republish_job(versions)
+    export = automation.export_job(versions, without=staleness.list_check_keys())
+    republish = staleness.build_republish_job(versions)
     return dg.Definitions(
         assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
         asset_checks=[
             checks.valid_policies(days),
             *checks.documented_nulls(days),
             *checks.joins(days),
-            staleness.destination_checks(watch),
+            staleness.build_destination_checks(watch),
         ],
         jobs=[export, republish],
         schedules=[automation.daily_export(export, settings.export_timezone)],
         sensors=[
-            staleness.destinations_sensor(watch, store, export, republish),
-            failure_alerts.failed_runs(watch),
-            failure_alerts.failures(watch),
+            staleness.build_destinations_sensor(watch, store, export, republish),
+            failure_alerts.build_failed_runs_sensor(watch),
+            failure_alerts.build_failures_sensor(watch),
         ],
         resources={"io_manager": store},
         # Processes of their own would cost more than all steps together.
@@ -93,8 +93,8 @@ def _watch(settings: project.Settings) -> staleness.Watch:
 def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definitions:
     """Return what there is once per connection."""
     hours = hours_since(start)
-    plan, ingest, rename = (
-        job(connection) for job in (automation.plan_job, automation.ingest_job, automation.rename_job)
+    plan, ingest, reattribute = (
+        job(connection) for job in (automation.plan_job, automation.ingest_job, automation.reattribute_job)
     )
     return dg.Definitions(
         assets=[
@@ -102,9 +102,9 @@ def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definiti
             query_history(connection, store, hours),
             query_events(connection, store, hours),
         ],
-        jobs=[plan, ingest, rename],
+        jobs=[plan, ingest, reattribute],
         schedules=[automation.hourly_plan(connection, plan)],
-        sensors=[automation.due_hours(connection, store, [ingest, rename])],
+        sensors=[automation.due_hours(connection, store, [ingest, reattribute])],
     )
 
 

@@ -1,6 +1,6 @@
-"""What the command line prints, and how it ends: shared by ``cli`` and the groups of commands in files of their own.
+"""How the command line prints and ends: shared by all commands.
 
-Results go to standard output, everything else to standard error. Add what more than one group of commands needs.
+Results go to standard output, everything else to standard error. Add here what two commands print alike.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -18,6 +20,9 @@ from rich.table import Table
 
 from immuta_assets.settings import SettingsError
 
+if TYPE_CHECKING:
+    from immuta_assets.orchestration.run import Check
+
 CHECK_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -25,7 +30,7 @@ WIDTH_OF_PIPES = 200
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn what an operator can put right into one line on standard error and an exit code."""
     try:
         yield
@@ -41,7 +46,7 @@ def errors_told() -> Iterator[None]:
 
 
 def fail(code: int, message: str) -> NoReturn:
-    """Tell each line of ``message`` as an error and exit with ``code``."""
+    """Print each line of ``message`` as an error and exit with ``code``."""
     for line in message.splitlines():
         tell(f"Error: {line}", style="red")
     raise typer.Exit(code)
@@ -59,12 +64,35 @@ def show(output: Table | str) -> None:
     console.print(output, markup=False, highlight=False, soft_wrap=isinstance(output, str))
 
 
-def table(text: str, *more: str, numbers: Iterable[str] = (), title: str | None = None) -> Table:
+def make_table(text: str, *more: str, numbers: Iterable[str] = (), title: str | None = None) -> Table:
     """Return an empty table with a heading per column; texts after the first one may wrap, numbers come last."""
-    made = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0), show_edge=False)
-    made.add_column(text, no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column(text, no_wrap=True)
     for heading in more:
-        made.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold")
     for heading in numbers:
-        made.add_column(heading, justify="right", no_wrap=True)
-    return made
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def show_warnings(checks: Iterable[Check]) -> None:
+    """Print the checks that did not pass."""
+    warnings = [f"  {check.asset} {check.name}: {check.description}" for check in checks if check.status != "passed"]
+    show("\n".join([f"{len(warnings):,} warning{'' if len(warnings) == 1 else 's'}", *warnings]))
+
+
+def show_next(*commands: str) -> None:
+    """Print the commands to run next."""
+    show("\n".join(["Next:", *(f"  {command}" for command in commands)]))
+
+
+def find_command(name: str) -> str:
+    """Return the path of a command in Python's own folder, relative where it lies below the working directory."""
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return a duration in hours and minutes, such as 25h10m."""
+    hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
+    return f"{hours:,}h{minutes:02}m"

@@ -1,7 +1,6 @@
 """The commands ``immuta-assets layouts …``: which versions of the export there are, what differs, how to read them.
 
-Thin like ``cli``: add a command that prints something about layouts here; what it prints comes from ``layouts`` and
-``delivery``. What takes long to load is imported by the commands.
+Add a command here that prints something about layouts; what it prints comes from ``immuta_assets.layouts``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from immuta_assets.cli import console
+from immuta_assets.cli.options import Json
 from immuta_assets.layouts.lifecycle import Life, life, stale_layouts
 from immuta_assets.settings import Settings, load
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from immuta_assets.layouts.versions import Layout
 
 
-def _date(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -34,7 +34,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Version of the export
 Old = Annotated[str, typer.Argument(metavar="OLD", help="Version that consumers read now.")]
 New = Annotated[str, typer.Argument(metavar="NEW", help="Version that they are to read.")]
 Day = Annotated[
-    date | None, typer.Option(parser=_date, metavar="DATE", help="Export day to look at; by default the one open now.")
+    date | None,
+    typer.Option(parser=_parse_day, metavar="DATE", help="Export day to look at; by default the one open now."),
 ]
 Platform = Annotated[
     Literal["snowflake", "databricks", "duckdb", "athena", "trino"],
@@ -43,75 +44,75 @@ Platform = Annotated[
 Location = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Where the files are published, such as s3://bucket/prefix.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 
 ANYWHERE = "s3://<bucket>/<prefix>"
 """A location whose reader fills in the blanks."""
 
-layouts = typer.Typer(no_args_is_help=True, help="Look at the versions of the export.")
+app = typer.Typer(no_args_is_help=True, help="Look at the versions of the export.")
 
 
-@layouts.command("list")
-def list_(*, day: Day = None, as_json: Json = False) -> None:
+@app.command("list")
+def list_layouts(*, day: Day = None, as_json: Json = False) -> None:
     """List the versions, each with the life that IMMUTA_ASSETS_LAYOUTS gives it on an export day."""
-    with console.errors_told():
+    with console.report_errors():
         from immuta_assets.layouts.versions import LAYOUTS, newest  # noqa: PLC0415
 
         settings = load()
-        shown = day or _open_day(settings)
+        chosen_day = day or _find_open_day(settings)
         choice = settings.layouts
-        lives = [(layout, life(layout.version, choice, shown)) for layout in LAYOUTS.values()]
-        stale = stale_layouts(choice, shown, newest())
+        lives = [(layout, life(layout.version, choice, chosen_day)) for layout in LAYOUTS.values()]
+        stale = stale_layouts(choice, chosen_day, newest())
         if as_json:
-            _print_json({"export_day": str(shown), "layouts": [_summary(*each) for each in lives], "stale": stale})
+            _print_json(
+                {"export_day": str(chosen_day), "layouts": [_summarize(*each) for each in lives], "stale": stale}
+            )
         else:
             _print_list(lives)
             for sentence in stale:
                 console.show(sentence)
 
 
-@layouts.command()
-def show(name: Name, *, as_json: Json = False) -> None:
+@app.command("show")
+def show_layout(name: Name, *, as_json: Json = False) -> None:
     """Show the tables of a version, column by column."""
-    with console.errors_told():
-        layout = _named(name)
+    with console.report_errors():
+        layout = _find_layout(name)
         if as_json:
-            _print_json(_contract(layout))
+            _print_json(_describe_contract(layout))
         else:
             _print_columns(layout)
 
 
-@layouts.command()
-def diff(old: Old, new: New, *, as_json: Json = False) -> None:
-    """Tell what changes from one version to another, what of it breaks queries, and what their owners have to do."""
-    with console.errors_told():
-        from immuta_assets.layouts.diff import diff as compare  # noqa: PLC0415
+@app.command("diff")
+def diff_layouts(old: Old, new: New, *, as_json: Json = False) -> None:
+    """Show what changes from one version to another, what of it breaks queries, and what their owners have to do."""
+    with console.report_errors():
+        from immuta_assets.layouts.diff import diff  # noqa: PLC0415
         from immuta_assets.layouts.documents import CHANGE_HEADINGS, change_rows  # noqa: PLC0415
 
-        changes = compare(_named(old), _named(new))
+        changes = diff(_find_layout(old), _find_layout(new))
         if as_json:
             _print_json([change._asdict() for change in changes])
         else:
             _print_table(CHANGE_HEADINGS, change_rows(changes))
 
 
-@layouts.command()
-def sql(
+@app.command("sql")
+def print_sql(
     platform: Platform,
     layout: Annotated[str, typer.Option(metavar="NAME", help="Version that is read.")],
     *,
     location: Location = ANYWHERE,
 ) -> None:
     """Print the SQL by which consumers read a version: storage set-up, external tables, views that outlive it."""
-    with console.errors_told(), _bad_input_told():
-        from immuta_assets.layouts.consumers import PLATFORMS, script  # noqa: PLC0415
-        from immuta_assets.layouts.consumers import sql as statements  # noqa: PLC0415
+    with console.report_errors(), _report_bad_input():
+        from immuta_assets.layouts.consumers import PLATFORMS, script, sql  # noqa: PLC0415
 
-        typer.echo(script(statements(PLATFORMS[platform], _named(layout), location)), nl=False)
+        typer.echo(script(sql(PLATFORMS[platform], _find_layout(layout), location)), nl=False)
 
 
-@layouts.command()
-def cutover(
+@app.command("cutover")
+def print_cutover(
     old: Annotated[str, typer.Option("--from", metavar="OLD", help="Version that consumers read now.")],
     new: Annotated[str, typer.Option("--to", metavar="NEW", help="Newer version that they are to read.")],
     *,
@@ -119,35 +120,34 @@ def cutover(
     location: Location = ANYWHERE,
 ) -> None:
     """Print the steps by which consumers come from one version to a newer one, as SQL with what to check."""
-    with console.errors_told(), _bad_input_told():
-        from immuta_assets.layouts.consumers import PLATFORMS, guide  # noqa: PLC0415
-        from immuta_assets.layouts.consumers import cutover as steps  # noqa: PLC0415
+    with console.report_errors(), _report_bad_input():
+        from immuta_assets.layouts.consumers import PLATFORMS, cutover, guide  # noqa: PLC0415
 
-        typer.echo(guide(steps(_named(old), _named(new), PLATFORMS[platform], location)), nl=False)
+        typer.echo(guide(cutover(_find_layout(old), _find_layout(new), PLATFORMS[platform], location)), nl=False)
 
 
-def _open_day(settings: Settings) -> date:
+def _find_open_day(settings: Settings) -> date:
     from immuta_assets.datasets.export_days import day_of  # noqa: PLC0415
 
     return day_of(datetime.now(UTC), settings.export_timezone)
 
 
-def _named(version: str) -> Layout:
+def _find_layout(version: str) -> Layout:
     from immuta_assets.layouts.versions import named  # noqa: PLC0415
 
-    with _bad_input_told():
+    with _report_bad_input():
         return named(version)
 
 
 @contextmanager
-def _bad_input_told() -> Iterator[None]:
+def _report_bad_input() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
         console.fail(console.BAD_INPUT, str(error))
 
 
-def _summary(layout: Layout, current: Life) -> dict[str, object]:
+def _summarize(layout: Layout, current: Life) -> dict[str, object]:
     from immuta_assets.layouts.record import code_version  # noqa: PLC0415
 
     return {
@@ -160,7 +160,7 @@ def _summary(layout: Layout, current: Life) -> dict[str, object]:
     }
 
 
-def _contract(layout: Layout) -> dict[str, object]:
+def _describe_contract(layout: Layout) -> dict[str, object]:
     from immuta_assets.frames.contract import columns, description  # noqa: PLC0415
     from immuta_assets.layouts.record import code_version  # noqa: PLC0415
 
@@ -177,9 +177,9 @@ def _contract(layout: Layout) -> dict[str, object]:
 
 
 def _print_list(listed: Iterable[tuple[Layout, Life]]) -> None:
-    table = console.table("layout", "life", "code version", numbers=("tables", "columns"))
+    table = console.make_table("layout", "life", "code version", numbers=("tables", "columns"))
     for layout, current in listed:
-        summary = _summary(layout, current)
+        summary = _summarize(layout, current)
         numbers = (f"{summary[count]:,}" for count in ("tables", "columns"))
         table.add_row(layout.version, str(current), str(summary["code_version"]), *numbers)
     console.show(table)
@@ -195,7 +195,7 @@ def _print_columns(layout: Layout) -> None:
 
 
 def _print_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    table = console.table(*headings)
+    table = console.make_table(*headings)
     for row in rows:
         table.add_row(*row)
     console.show(table)

@@ -1,5 +1,6 @@
 """Health: whether everything that was promised holds, said to people and programs.
 
-``status`` judges what is there, ``doctor`` tries what is needed, ``incidents`` says when somebody is told, and
-``notifications`` how. What is judged belongs to the package that it is about.
+``status`` judges what is there (``ingestion`` what of it is query history), ``doctor`` tries what is needed,
+``incidents`` says when a message is due, and ``notifications`` sends it. What is judged of files belongs to
+``publishing.verdicts``.
 """

@@ -1,7 +1,8 @@
-"""Notifications: how people are told, by any service that apprise speaks, or else by the log.
+"""Notifications: how a message reaches people, by any service that apprise speaks, or else by the log.
 
-Add here what concerns the way of a message. What is told, and when, belongs to ``staleness``. A message holds nothing
-about a person: errors pass through ``without_people``. The addresses hold secrets and are shown nowhere.
+Add here what concerns the way of a message. What it says, and when it is sent, belongs to ``incidents`` and to the
+sensors. A message holds nothing about a person: errors pass through ``without_people``. Addresses hold secrets and are
+shown nowhere.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Log(Protocol):
 
 
 class NotifyError(Exception):
-    """An address that cannot be used; one sentence that tells its place in the list and never shows it."""
+    """An address that cannot be used; one sentence that names its place in the list and never shows it."""
 
 
 class Notifier:
@@ -50,7 +51,7 @@ class Notifier:
         """Take the addresses; raise ``NotifyError`` for one of a form that apprise does not know."""
         self._addresses = tuple(addresses)
         for place, address in enumerate(addresses, start=1):
-            if not _usable(address):
+            if not _is_usable(address):
                 msg = (
                     f"Address {place} of {len(addresses)} in IMMUTA_ASSETS_NOTIFY (not shown, since it holds secrets) "
                     f"cannot be used; allowed are addresses in the form of apprise, such as mailto:// or slack://."
@@ -58,13 +59,17 @@ class Notifier:
                 raise NotifyError(msg)
 
     def __repr__(self) -> str:
-        """Tell how many addresses there are, and none of them."""
+        """Show how many addresses there are, and none of them."""
         return f"Notifier({len(self._addresses):,} addresses)"
+
+    def deliver(self, message: Message) -> list[int]:
+        """Send a message to every address; return the places (from 1) of those that it did not reach."""
+        return [place for place, address in enumerate(self._addresses, start=1) if not _send(address, message)]
 
     def send(self, message: Message, log: Log) -> bool:
         """Log a message and send it to every address; return whether it reached anybody; else send it again."""
         log.warning("%s\n%s", message.title, message.body)
-        failed = [place for place, address in enumerate(self._addresses, start=1) if not _sent(address, message)]
+        failed = self.deliver(message)
         if failed:
             places = " and ".join(map(str, failed))
             log.warning("The notification did not reach address %s in IMMUTA_ASSETS_NOTIFY.", places)
@@ -77,18 +82,18 @@ def without_people(text: str) -> str:
     return bare if len(bare) <= _LONGEST else f"{bare[: _LONGEST - 1]}…"
 
 
-def _usable(address: SecretStr) -> bool:
+def _is_usable(address: SecretStr) -> bool:
     from apprise import Apprise  # noqa: PLC0415  # loads hundreds of services
 
-    with _silent():
+    with _silence_services():
         return bool(Apprise().add(address.get_secret_value()))
 
 
-def _sent(address: SecretStr, message: Message) -> bool:
+def _send(address: SecretStr, message: Message) -> bool:
     from apprise import Apprise, NotifyFormat, NotifyType  # noqa: PLC0415
 
     service = Apprise()
-    with _silent():
+    with _silence_services():
         service.add(address.get_secret_value())
         return bool(
             service.notify(message.body, message.title, NotifyType(message.kind), body_format=NotifyFormat.TEXT)
@@ -96,7 +101,7 @@ def _sent(address: SecretStr, message: Message) -> bool:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _silence_services() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:

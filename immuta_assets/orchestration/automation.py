@@ -51,7 +51,7 @@ def export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> J
     return dg.define_asset_job(
         EXPORT,
         selection=wanted - dg.AssetSelection.checks(*without),
-        description="One export day: the tenant dump, the access summary, the published files.",
+        description="Make the export of one day: read the tenant dump, compute the access summary, publish the files.",
     )
 
 
@@ -65,9 +65,9 @@ def ingest_job_name(connection: str) -> str:
     return f"ingest_{connection}"
 
 
-def rename_job_name(connection: str) -> str:
-    """Return the name of the job that makes events of stored hours of a connection again."""
-    return f"rename_{connection}"
+def reattribute_job_name(connection: str) -> str:
+    """Return the name of the job that attributes events of stored hours of a connection to people anew."""
+    return f"reattribute_{connection}"
 
 
 def ingest_job(connection: Connection) -> Job:
@@ -77,17 +77,18 @@ def ingest_job(connection: Connection) -> Job:
         selection=dg.AssetSelection.assets(*(history.key(connection.name, name) for name in history.FRAMES))
         | _results(connection),
         tags={CONNECTION: connection.name},
-        description=f"Load audit events of {connection.name}: hours of query history, their events, who is unknown.",
+        description=f"Read hours of query history of {connection.name}, make their audit events, list unknown users.",
     )
 
 
-def rename_job(connection: Connection) -> Job:
-    """Return the job that makes events of stored hours again, for people whom the tenant knows otherwise now."""
+def reattribute_job(connection: Connection) -> Job:
+    """Return the job that attributes events of stored hours anew, to people whom the tenant knows otherwise now."""
     return dg.define_asset_job(
-        rename_job_name(connection.name),
+        reattribute_job_name(connection.name),
         selection=_results(connection),
         tags={CONNECTION: connection.name},
-        description=f"Make the events of hours of {connection.name} again, without reading the platform.",
+        description=f"Make the events of stored hours of {connection.name} again for people whom the "
+        "tenant knows otherwise now; the platform is not read.",
     )
 
 
@@ -102,7 +103,7 @@ def plan_job(connection: Connection) -> Job:
         plan_job_name(connection.name),
         selection=dg.AssetSelection.assets(history.key(connection.name, "plan"), STATUS),
         tags={CONNECTION: connection.name},
-        description=f"Find the hours of {connection.name} to read; its sensor then asks for them.",
+        description=f"Find the hours of {connection.name} that are due; its sensor then requests runs that read them.",
     )
 
 
@@ -111,7 +112,8 @@ def load_job(connections: Sequence[Connection]) -> Job:
     return dg.define_asset_job(
         LOAD,
         selection=dg.AssetSelection.assets(*(history.key(each.name, "plan") for each in connections), STATUS),
-        description="Load audit events: find the hours of every connection to read; the sensors then ask for them.",
+        description="Load audit events now: find the hours of every connection that are due; the sensors then request "
+        "runs that read them.",
     )
 
 
@@ -123,7 +125,7 @@ def daily_export(job: Job, timezone: ZoneInfo) -> dg.ScheduleDefinition:
         cron_schedule=f"{OPENS_AT.minute} {OPENS_AT.hour} * * *",
         execution_timezone=timezone.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every day at 05:00 local time.",
+        description=f"Every day at 05:00 ({timezone.key}): make the export of the day that then opens.",
     )
     def daily_export(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(partition_key=day_of(context.scheduled_execution_time, timezone).isoformat())
@@ -141,7 +143,8 @@ def hourly_plan(connection: Connection, job: Job) -> dg.ScheduleDefinition:
         cron_schedule=f"{minute} * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Every hour at minute {minute}, the first of the connection's re-read plan.",
+        description=f"Every hour at minute {minute} (the first slot of the re-read plan): find the hours of "
+        f"{connection.name} that are due.",
     )
     def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(tags={MOMENT: context.scheduled_execution_time.isoformat()})
@@ -163,11 +166,11 @@ class DueRun(NamedTuple):
 
 
 def due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
-    """Name the runs that a connection's ``Plan`` asks for: a range of hours each, to be read or to be renamed only."""
+    """Name the runs that a connection's ``Plan`` asks for: a range of hours each, to read or to re-attribute."""
     moment = planned_at(planned)
-    renamed = pl.col("reason") == plan.IDENTITIES
+    reattributed = pl.col("reason") == plan.IDENTITIES
     due = planned.drop_nulls("reason")
-    for job, hours in ((ingest_job_name, due.filter(~renamed)), (rename_job_name, due.filter(renamed))):
+    for job, hours in ((ingest_job_name, due.filter(~reattributed)), (reattribute_job_name, due.filter(reattributed))):
         for first, last in plan.ranges(hours["hour"]):
             tags = {RANGE_START: hour_key(first), RANGE_END: hour_key(last), MOMENT: moment}
             yield DueRun(job(connection), tags)
@@ -181,7 +184,8 @@ def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) 
         jobs=jobs,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Ask for the hours that query_history/{connection.name}/plan names, once per plan.",
+        description=f"Every 30 seconds: request runs for the hours that the newest plan of {connection.name} names, "
+        "once per plan.",
     )
     def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         stored = store.scan_if_stored(history.key(connection.name, "plan"))

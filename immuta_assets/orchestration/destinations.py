@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from immuta_assets.datasets.export_days import OPENS_AT
 from immuta_assets.object_store import Store, StoreOptions, open_store
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 PUBLISHING = timedelta(minutes=2)
 LOOKING = timedelta(seconds=10)
@@ -38,6 +40,8 @@ def freshness(expected: Expected) -> dg.FreshnessPolicy:
 
     It tells when a run published. What lies at the destination is told by the check ``on_time``.
     """
+    import dagster as dg  # noqa: PLC0415  # a watch looks at destinations without Dagster
+
     minutes = OPENS_AT.hour * 60 + OPENS_AT.minute + expected.grace // timedelta(minutes=1)
     return dg.FreshnessPolicy.cron(
         deadline_cron=f"{minutes % 60} {minutes // 60 % 24} * * *",

@@ -1,7 +1,7 @@
-"""Staleness in Dagster: what lies at the destinations as checks of the published assets, as notifications, as repairs.
+"""Staleness in Dagster: what lies at the destinations as checks of the published assets, messages and repairs.
 
 Add here how a judgement reaches people and which run puts it right. What is judged belongs to ``publishing.verdicts``,
-what is said of it to ``health.status``, and who else is told of what failed to ``failure_alerts``.
+what is said of it to ``health.status``, and messages about other failures to ``failure_alerts``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -14,12 +14,12 @@ import msgspec
 
 from immuta_assets.datasets.export_days import day_of
 from immuta_assets.health import status
-from immuta_assets.health.incidents import Change, Incident, after, changes
+from immuta_assets.health.incidents import Incident, IncidentChange, apply_changes, find_changes
 from immuta_assets.health.notifications import Kind, Message, Notifier
 from immuta_assets.layouts.lifecycle import published_on
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
-from immuta_assets.orchestration.causes import REPUBLISH, probable_cause
+from immuta_assets.orchestration.causes import REPUBLISH, find_probable_cause
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.publishing.verdicts import FAMILIES, MEANINGS, REPAIRABLE, Expected, Judgement, Verdict
 
@@ -33,12 +33,12 @@ EVERY_SECONDS = 300
 KINDS: Mapping[str, Kind] = {"opened": "failure", "changed": "failure", "reminder": "warning", "resolved": "success"}
 
 
-def _now() -> datetime:
+def _read_clock() -> datetime:
     return datetime.now(UTC)
 
 
 class Watch(NamedTuple):
-    """What is watched, who is told, and how often again: ``link`` is the address of Dagster's UI.
+    """What is watched, who gets messages, and how often again: ``link`` is the address of Dagster's UI.
 
     ``open_store`` must give up well within Dagster's minute for a sensor.
     """
@@ -49,7 +49,7 @@ class Watch(NamedTuple):
     notifier: Notifier
     repeat_every: timedelta
     link: str
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = _read_clock
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -59,22 +59,22 @@ class Memory(msgspec.Struct, frozen=True):
     evaluated: dict[str, str] = {}
 
 
-def check_keys() -> list[dg.AssetCheckKey]:
+def list_check_keys() -> list[dg.AssetCheckKey]:
     """Return the keys of the checks of what lies at the destinations, to be left out of partitioned jobs."""
-    return [dg.AssetCheckKey(_key(version, table), name) for version, table in _tables() for name in FAMILIES]
+    return [dg.AssetCheckKey(_make_key(version, table), name) for version, table in _list_tables() for name in FAMILIES]
 
 
-def destination_checks(watch: Watch) -> dg.AssetChecksDefinition:
+def build_destination_checks(watch: Watch) -> dg.AssetChecksDefinition:
     """Return the checks of the published assets; the sensor evaluates them, and an operator may at any time."""
     specs = [
-        dg.AssetCheckSpec(name, asset=_key(version, table), description=family.told)
-        for version, table in _tables()
+        dg.AssetCheckSpec(name, asset=_make_key(version, table), description=family.told)
+        for version, table in _list_tables()
         for name, family in FAMILIES.items()
     ]
 
     @dg.multi_asset_check(name="look_at_destinations", specs=specs, can_subset=True)
     def look_at_destinations(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        for each in _evaluations(_judged(watch)):
+        for each in _evaluate_all(_judge(watch)):
             if each.asset_check_key not in context.selected_asset_check_keys:
                 continue
             yield dg.AssetCheckResult(
@@ -88,37 +88,40 @@ def destination_checks(watch: Watch) -> dg.AssetChecksDefinition:
     return look_at_destinations
 
 
-def republish_job(versions: Iterable[str]) -> "Job":
+def build_republish_job(versions: Iterable[str]) -> "Job":
     """Return the job that publishes the stored files of an export day again."""
     selection = dg.AssetSelection.key_prefixes(*(["published", version] for version in versions))
     return dg.define_asset_job(
         REPUBLISH,
-        selection=selection - dg.AssetSelection.checks(*check_keys()),
-        description="Publish the files of a stored export day again, as they are.",
+        selection=selection - dg.AssetSelection.checks(*list_check_keys()),
+        description="Publish the stored files of an export day again, as they are: nothing is computed.",
     )
 
 
-def destinations_sensor(watch: Watch, store: ParquetStore, export: "Job", republish: "Job") -> dg.SensorDefinition:
-    """Return the sensor that looks at the destinations, tells what is wrong with them and asks for what repairs it."""
+def build_destinations_sensor(
+    watch: Watch, store: ParquetStore, export: "Job", republish: "Job"
+) -> dg.SensorDefinition:
+    """Return the sensor that judges the destinations, sends messages about them and asks for runs that repair them."""
 
     @dg.sensor(
         name=SENSOR,
         jobs=[export, republish],
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Judge what lies at the destinations; tell of changes; publish again or export what is missing.",
+        description="Every 5 minutes: judge the files at every destination, notify people of what changed, and request "
+        "runs of republish or export that repair them.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = msgspec.json.decode(context.cursor or "{}", type=Memory)
-        judgements = _judged(watch)
-        evaluations = {_name(each): each for each in _evaluations(judgements)}
-        newest = _newest_materializations(context.instance)
+        judgements = _judge(watch)
+        evaluations = {_name_evaluation(each): each for each in _evaluate_all(judgements)}
+        newest = _find_newest_materializations(context.instance)
         said = {
             name: f"{newest.get(each.asset_key)} {each.passed} {each.description}" for name, each in evaluations.items()
         }
-        incidents = _told(watch, context, judgements, before.incidents)
+        incidents = _send_changes(watch, context, judgements, before.incidents)
         return dg.SensorResult(
-            run_requests=list(_repairs(watch, context.instance, store, judgements, incidents)),
+            run_requests=list(_request_repairs(watch, context.instance, store, judgements, incidents)),
             asset_events=[evaluations[name] for name, text in said.items() if before.evaluated.get(name) != text],
             cursor=msgspec.json.encode(Memory(incidents, said)).decode(),
         )
@@ -126,40 +129,40 @@ def destinations_sensor(watch: Watch, store: ParquetStore, export: "Job", republ
     return look
 
 
-def _newest_materializations(instance: dg.DagsterInstance) -> dict[dg.AssetKey, int | None]:
+def _find_newest_materializations(instance: dg.DagsterInstance) -> dict[dg.AssetKey, int | None]:
     """Number the newest materialization of every published asset.
 
     The UI shows a check as not evaluated until it was evaluated after that.
     """
-    keys = [_key(version, table) for version, table in _tables()]
+    keys = [_make_key(version, table) for version, table in _list_tables()]
     entries = [record.asset_entry for record in instance.get_asset_records(keys)]
     return {entry.asset_key: entry.last_materialization_storage_id for entry in entries}
 
 
-def _judged(watch: Watch) -> list[Judgement]:
-    return status.judged(watch.destinations, watch.open_store, watch.expected, watch.clock())
+def _judge(watch: Watch) -> list[Judgement]:
+    return status.judge_destinations(watch.destinations, watch.open_store, watch.expected, watch.clock())
 
 
-def _tables() -> Iterator[tuple[str, str]]:
+def _list_tables() -> Iterator[tuple[str, str]]:
     yield from ((version, table) for version, layout in LAYOUTS.items() for table in layout.tables)
 
 
-def _key(version: str, table: str) -> dg.AssetKey:
+def _make_key(version: str, table: str) -> dg.AssetKey:
     return dg.AssetKey(["published", version, table])
 
 
-def _name(evaluation: dg.AssetCheckEvaluation) -> str:
+def _name_evaluation(evaluation: dg.AssetCheckEvaluation) -> str:
     return f"{evaluation.asset_key.to_user_string()} {evaluation.check_name}"
 
 
-def _evaluations(judgements: Sequence[Judgement]) -> Iterator[dg.AssetCheckEvaluation]:
+def _evaluate_all(judgements: Sequence[Judgement]) -> Iterator[dg.AssetCheckEvaluation]:
     """Evaluate every check of every published asset over all destinations; what does not lie there at all passes."""
-    for version, table in _tables():
+    for version, table in _list_tables():
         for name in FAMILIES:
-            yield _evaluation(version, table, name, judgements)
+            yield _evaluate(version, table, name, judgements)
 
 
-def _evaluation(version: str, table: str, name: str, judgements: Sequence[Judgement]) -> dg.AssetCheckEvaluation:
+def _evaluate(version: str, table: str, name: str, judgements: Sequence[Judgement]) -> dg.AssetCheckEvaluation:
     found = [
         (each, verdict)
         for each in judgements
@@ -171,7 +174,7 @@ def _evaluation(version: str, table: str, name: str, judgements: Sequence[Judgem
     wrong = [f"{each.destination}: {MEANINGS[verdict]}." for each, verdict in found]
     outdated = [line for each in judgements for line in each.outdated] if name == "current_layout" else []
     return dg.AssetCheckEvaluation(
-        asset_key=_key(version, table),
+        asset_key=_make_key(version, table),
         check_name=name,
         passed=not wrong and not outdated,
         severity=dg.AssetCheckSeverity.ERROR if wrong else dg.AssetCheckSeverity.WARN,
@@ -179,56 +182,60 @@ def _evaluation(version: str, table: str, name: str, judgements: Sequence[Judgem
     )
 
 
-def _told(
+def _send_changes(
     watch: Watch, context: dg.SensorEvaluationContext, judgements: Sequence[Judgement], known: dict[str, Incident]
 ) -> dict[str, Incident]:
-    """Tell what changed and return the incidents that are open then."""
+    """Send a message about every change, and return the incidents that are open then."""
     by_destination = {each.destination: each for each in judgements}
-    problems = {name: "\n".join(found) for name, each in by_destination.items() if (found := status.findings(each))}
-    told = [
+    problems = {
+        name: "\n".join(found) for name, each in by_destination.items() if (found := status.describe_verdicts(each))
+    }
+    sent = [
         change
-        for change in changes(known, problems, watch.clock(), watch.repeat_every)
-        if watch.notifier.send(_message(watch, context, change, by_destination.get(change.subject)), context.log)
+        for change in find_changes(known, problems, watch.clock(), watch.repeat_every)
+        if watch.notifier.send(_write_message(watch, context, change, by_destination.get(change.subject)), context.log)
     ]
-    return after(known, told)
+    return apply_changes(known, sent)
 
 
-def _message(watch: Watch, context: dg.SensorEvaluationContext, change: Change, judgement: Judgement | None) -> Message:
+def _write_message(
+    watch: Watch, context: dg.SensorEvaluationContext, change: IncidentChange, judgement: Judgement | None
+) -> Message:
     title = f"Access summary export at {change.subject}: {change.kind}"
     since = f"It began {change.incident.since:%Y-%m-%d %H:%M} UTC."
     if change.kind == "resolved" or judgement is None:
         return Message(title, f"All is well again. {since}", KINDS["resolved"])
-    cause = probable_cause(context.instance, judgement, watch.link)
-    told = status.circumstances(judgement, watch.expected)
+    cause = find_probable_cause(context.instance, judgement, watch.link)
+    circumstances = status.describe_circumstances(judgement, watch.expected)
     wrong = next(file for file in judgement.files if file.verdicts)
     page = f"{watch.link}/assets/published/{wrong.layout}/{wrong.table}?view=checks"
-    body = [change.incident.told, since, *told, f"Probable cause: {cause}", page]
+    body = [change.incident.description, since, *circumstances, f"Probable cause: {cause}", page]
     return Message(title, "\n".join(body), KINDS[change.kind])
 
 
-def _repairs(
+def _request_repairs(
     watch: Watch,
     instance: dg.DagsterInstance,
     store: ParquetStore,
     judgements: Sequence[Judgement],
     incidents: Mapping[str, Incident],
 ) -> Iterator[dg.RunRequest]:
-    """Ask for what puts the destinations right, once whenever an incident is told and never beside a run."""
+    """Ask for what puts the destinations right, once per message about an incident and never beside a run."""
     running = [dg.RunsFilter(job_name=name, statuses=UNFINISHED) for name in (EXPORT, REPUBLISH)]
     if any(instance.get_runs_count(each) for each in running):
         return
     now = watch.clock()
     asked: dict[tuple[str, str], str] = {}
     for each in judgements:
-        repair = _repair(each, day_of(now, watch.expected.timezone), _stored_day(watch, store, each.day))
+        repair = _choose_repair(each, day_of(now, watch.expected.timezone), _find_stored_day(watch, store, each.day))
         if repair:
-            asked.setdefault(repair, _attempt(incidents.get(each.destination), now, watch.repeat_every))
+            asked.setdefault(repair, _name_attempt(incidents.get(each.destination), now, watch.repeat_every))
     for (job, day), attempt in asked.items():
         yield dg.RunRequest(run_key=f"{job} {day} {attempt}", job_name=job, partition_key=day)
 
 
-def _attempt(incident: Incident | None, now: datetime, every: timedelta) -> str:
-    """Name an attempt to repair, so that it is made once whenever an incident is told, and also while none can be."""
+def _name_attempt(incident: Incident | None, now: datetime, every: timedelta) -> str:
+    """Name an attempt to repair, so that it is made once per message, and also while none can be sent."""
     return (
         f"{incident.since.isoformat()} {incident.times}"
         if incident
@@ -236,7 +243,7 @@ def _attempt(incident: Incident | None, now: datetime, every: timedelta) -> str:
     )
 
 
-def _repair(judgement: Judgement, today: date, stored: str | None) -> tuple[str, str] | None:
+def _choose_repair(judgement: Judgement, today: date, stored: str | None) -> tuple[str, str] | None:
     """Return the job and export day that put a destination right: what is stored, unless it is too old itself."""
     if not judgement.verdicts & (REPAIRABLE | {Verdict.OVERDUE}):
         return None
@@ -245,7 +252,7 @@ def _repair(judgement: Judgement, today: date, stored: str | None) -> tuple[str,
     return REPUBLISH, stored
 
 
-def _stored_day(watch: Watch, store: ParquetStore, day: date) -> str | None:
+def _find_stored_day(watch: Watch, store: ParquetStore, day: date) -> str | None:
     """Return the newest export day of which the store holds every file that is published."""
     keys = [
         dg.AssetKey([version, table])

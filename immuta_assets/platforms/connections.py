@@ -296,6 +296,22 @@ def load(path: Path, environment: Mapping[str, str]) -> list[Connection]:
     return connections
 
 
+def load_names(path: Path) -> list[str]:
+    """Read only the names of the connections of the file ``path``, in its order: whoever watches has no secrets.
+
+    Raises ``ConnectionsError`` for a file that is none, and for a connection without a name.
+    """
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in _entries(path)]
+    problems = [
+        f"{path}: connection {number} has no name that is allowed: a to z, 0 to 9 and _, beginning with a letter."
+        for number, name in enumerate(names, 1)
+        if not re.fullmatch("[a-z][a-z0-9_]*", str(name or ""))
+    ]
+    if problems:
+        raise ConnectionsError("\n".join(problems))
+    return [str(name) for name in names]
+
+
 def _entries(path: Path) -> list[object]:
     document = _document(path)
     match document:

@@ -18,9 +18,11 @@ from urllib.request import url2pathname
 import polars as pl
 import pytest
 from click.testing import Result
+from fakes.webhook import SECRET, Webhook
 from typer.testing import CliRunner
 
-from immuta_assets.cli import PresetName, app
+from immuta_assets.cli import app
+from immuta_assets.cli.demo import PresetName
 from immuta_assets.demo.tenant import PRESETS
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.settings import VARIABLES
@@ -234,3 +236,97 @@ def test_every_connection_that_cannot_be_read_is_told(tmp_path: Path, monkeypatc
     assert result.exit_code == 2
     told = sorted(line for line in result.stderr.splitlines() if line.startswith("Error: "))
     assert ["one.duckdb" in told[0], "other.duckdb" in told[1], len(told)] == [True, True, 2]
+
+
+@pytest.mark.parametrize("module", ["immuta_assets", "immuta_assets.cli"])
+def test_python_runs_the_package_as_the_command_line(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--version"], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"immuta-assets \d+\.\d+\.\d+\S*\n", done.stdout)
+    wrong = subprocess.run([sys.executable, "-m", module, "exprt"], check=False, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert "Usage: immuta-assets" in wrong.stderr
+
+
+TWO_CONNECTIONS = """
+connections:
+  - {name: warehouse_of_the_finance_department_europe, kind: embedded, platform: snowflake, path: one.duckdb}
+  - {name: lake, kind: embedded, platform: databricks, path: other.duckdb}
+"""
+
+
+@pytest.fixture
+def watched(exported: tuple[Result, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A destination whose files are overdue, and two connections of which nothing was ever read."""
+    (tmp_path / "connections.yaml").write_text(TWO_CONNECTIONS, "utf-8")
+    monkeypatch.setenv("IMMUTA_ASSETS_CONNECTIONS", str(tmp_path / "connections.yaml"))
+    monkeypatch.setenv("IMMUTA_ASSETS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "prpr1,prpr2")
+    monkeypatch.setenv("IMMUTA_ASSETS_DESTINATION", str(exported[1]))
+    return exported[1]
+
+
+def test_status_says_that_connections_were_never_read(watched: Path) -> None:
+    report = json.loads((result := run("status", "--json")).stdout)
+    assert result.exit_code == 1
+    assert {row["destination"] for row in report["files"]} == {str(watched)}
+    assert {(row["connection"], row["verdict"]) for row in report["ingestion"]} == {
+        ("warehouse_of_the_finance_department_europe", "unread"),
+        ("lake", "unread"),
+    }
+    assert any("`immuta-assets ingest --connection lake`" in note for note in report["notes"])
+
+
+def test_status_cuts_nothing_that_identifies_at_80_columns(watched: Path) -> None:
+    environment = {"NO_COLOR": "1", "COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}
+    text = CliRunner().invoke(app, ["status"], env=environment).stdout
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    tables, _, _ = text.partition(f"{watched}: ")
+    lines = [line.rstrip() for line in tables.splitlines()]
+    assert "…" not in tables
+    assert max(len(line) for line in lines if line != str(watched)) <= 80
+    assert str(watched) in lines
+    found = {tuple(line.split()[:2]) for line in lines}
+    assert {(version, table) for version, layout in LAYOUTS.items() for table in layout.tables} <= found
+    joined = "".join(line.split()[1] for line in lines if re.match(" *(unread )?  *w?[a-z_]+", line) and "_" in line)
+    assert "warehouse_of_the_finance_department_europe" in joined or "warehouse_of_the_finance" in tables
+    assert "2026-03-11 06:30:00 UTC" in tables
+
+
+def test_status_lists_what_is_wrong_first(watched: Path) -> None:
+    altered = watched / "tag-metadata/v=prpr2/tag-metadata.parquet"
+    content = altered.read_bytes()
+    altered.write_bytes(b"no Parquet")
+    try:
+        rows = json.loads(run("status", "--json").stdout)["files"]
+    finally:
+        altered.write_bytes(content)
+    assert rows[0]["verdict"] != "fine"
+    fine = [row["verdict"] == "fine" for row in rows]
+    assert fine == sorted(fine)
+
+
+def test_nothing_is_created_by_status_or_doctor_where_settings_are_mistyped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TENANT", "STORE", "DESTINATION", "CONNECTIONS"):
+        monkeypatch.setenv(f"IMMUTA_ASSETS_{name}", str(tmp_path / "nope" / name.lower()))
+    assert run("status").exit_code == 1
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    missing = "\n".join(each["missing"] for each in json.loads(result.stdout) if not each["ok"])
+    for name in ("tenant", "store", "destination", "connections"):
+        assert str(tmp_path / "nope" / name) in missing
+    assert "DAGSTER_HOME is not set" in missing
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_sends_a_test_message_when_asked_to(monkeypatch: pytest.MonkeyPatch, hook: Webhook) -> None:
+    monkeypatch.setenv("IMMUTA_ASSETS_NOTIFY", f"{hook.address} json://{SECRET}@127.0.0.1:9")
+    run("doctor")
+    assert hook.received == []
+    output = run("doctor", "--notify").stdout
+    assert hook.titles == ["Test of immuta-assets"]
+    assert "notifications: send to address 1: ok" in output
+    assert "notifications: send to address 2: The test message did not arrive" in output
+    assert SECRET not in output

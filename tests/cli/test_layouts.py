@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from immuta_assets.cli.layouts import layouts
+from immuta_assets.cli import layouts
 from immuta_assets.layouts.consumers import PLATFORMS, cutover, guide, script, sql
 from immuta_assets.layouts.diff import diff
 from immuta_assets.layouts.record import code_version
@@ -21,7 +21,7 @@ from immuta_assets.settings import VARIABLES
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(layouts, arguments, env={"NO_COLOR": "1"})
+    return CliRunner().invoke(layouts.app, arguments, env={"NO_COLOR": "1"})
 
 
 def printed(*arguments: str) -> Any:

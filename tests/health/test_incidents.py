@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.health.incidents import Incident, after, changes
+from immuta_assets.health.incidents import Incident, apply_changes, find_changes
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -20,8 +20,8 @@ def told(*ticks: Problems, every: timedelta = 6 * HOUR) -> list[list[tuple[str, 
     incidents: dict[str, Incident] = {}
     kinds: list[list[tuple[str, str]]] = []
     for hour, problems in enumerate(ticks):
-        found = list(changes(incidents, problems, NOON + hour * HOUR, every))
-        incidents = after(incidents, found)
+        found = list(find_changes(incidents, problems, NOON + hour * HOUR, every))
+        incidents = apply_changes(incidents, found)
         kinds.append([(change.subject, change.kind) for change in found])
     return kinds
 
@@ -44,10 +44,10 @@ def test_the_end_is_told_exactly_once() -> None:
 
 
 def test_a_change_that_was_not_told_is_told_later_as_it_is_then() -> None:
-    (opened,) = changes({}, {"a": "x"}, NOON, HOUR)
-    assert after({}, []) == {}
-    (later,) = changes({}, {"a": "y"}, NOON + HOUR, HOUR)
-    assert (opened.kind, later.kind, later.incident.told) == ("opened", "opened", "y")
+    (opened,) = find_changes({}, {"a": "x"}, NOON, HOUR)
+    assert apply_changes({}, []) == {}
+    (later,) = find_changes({}, {"a": "y"}, NOON + HOUR, HOUR)
+    assert (opened.kind, later.kind, later.incident.description) == ("opened", "opened", "y")
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=30))

@@ -12,7 +12,7 @@ import pytest
 from layouts.next_layout import LAYOUT
 from typer.testing import CliRunner
 
-from immuta_assets.cli.layouts import layouts
+from immuta_assets.cli import layouts
 from immuta_assets.frames.contract import nonconformities
 from immuta_assets.layouts import parquet, prpr2, record
 from immuta_assets.layouts.diff import diff
@@ -87,5 +87,5 @@ def test_the_page_and_the_commands_show_it() -> None:
     shown = page(list(LAYOUTS.values()))
     assert "## From prpr2 to prpr3" in shown
     assert "### prpr3 request-duas" in shown
-    result = CliRunner().invoke(layouts, ["show", "prpr3", "--json"])
+    result = CliRunner().invoke(layouts.app, ["show", "prpr3", "--json"])
     assert list(json.loads(result.stdout)["tables"]) == list(LAYOUT.tables)

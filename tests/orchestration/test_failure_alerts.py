@@ -30,7 +30,7 @@ from pydantic import SecretStr
 from immuta_assets.health.notifications import Notifier
 from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.object_store import open_store
-from immuta_assets.orchestration.failure_alerts import failed_runs, failures
+from immuta_assets.orchestration.failure_alerts import build_failed_runs_sensor, build_failures_sensor
 from immuta_assets.orchestration.staleness import Watch
 from immuta_assets.publishing.verdicts import Expected
 
@@ -63,7 +63,7 @@ class Alerts:
     seconds: Iterator[int] = field(default_factory=count)
 
     def tick(self) -> None:
-        sensor = failures(self.watch)
+        sensor = build_failures_sensor(self.watch)
         schedule = dg.ScheduleDefinition(name="daily_export", cron_schedule="0 5 * * *", target=users)
         definitions = dg.Definitions([users], asset_checks=[references], schedules=[schedule], sensors=[sensor])
         repository = definitions.get_repository_def()
@@ -146,7 +146,7 @@ def test_a_failed_run_is_told_with_step_error_and_link_and_without_people(alerts
     job = dg.Definitions([users]).resolve_implicit_global_asset_job_def()
     run = job.execute_in_process(instance=alerts.instance, raise_on_error=False)
     failed = next(event for event in run.all_events if event.event_type_value == "PIPELINE_FAILURE")
-    sensor = failed_runs(alerts.watch)
+    sensor = build_failed_runs_sensor(alerts.watch)
     sensor(dg.build_run_status_sensor_context(sensor.name, failed, alerts.instance, run.dagster_run).for_run_failure())
     (told,) = hook.received
     assert "Step tenant__users: users.ndjson: lines 1 and 2 both have userid '…'." in told["message"]

@@ -53,15 +53,15 @@ class Installation:
         keys = [("published", version, table) for version, layout in LAYOUTS.items() for table in layout.tables]
         assets = [published_asset(dg.AssetKey(list(key))) for key in keys]
         export = dg.define_asset_job("export", selection=dg.AssetSelection.groups("default").without_checks())
-        republish = staleness.republish_job(["prpr2"])
+        republish = staleness.build_republish_job(["prpr2"])
         self.definitions = dg.Definitions(
             assets=assets,
-            asset_checks=[staleness.destination_checks(self.watch)],
+            asset_checks=[staleness.build_destination_checks(self.watch)],
             jobs=[export, republish],
             sensors=[
-                staleness.destinations_sensor(self.watch, self.stored, export, republish),
-                failure_alerts.failures(self.watch),
-                failure_alerts.failed_runs(self.watch),
+                staleness.build_destinations_sensor(self.watch, self.stored, export, republish),
+                failure_alerts.build_failures_sensor(self.watch),
+                failure_alerts.build_failed_runs_sensor(self.watch),
             ],
         )
 
@@ -128,7 +128,7 @@ def test_nothing_is_told_or_asked_for_where_all_is_well(installation: Installati
 
 
 def test_checks_are_evaluated_anew_only_when_they_say_something_else(installation: Installation) -> None:
-    assert len(installation.tick().asset_events) == len(staleness.check_keys())
+    assert len(installation.tick().asset_events) == len(staleness.list_check_keys())
     assert installation.tick().asset_events == []
     installation.store.delete(KEY)
     assert failing(installation.tick()) == [("policy-metadata", "whole_set")]
@@ -218,10 +218,10 @@ def test_nothing_is_asked_for_while_a_run_is_on_its_way(installation: Installati
 
 def test_the_checks_can_be_run_by_hand(installation: Installation) -> None:
     installation.store.delete(KEY)
-    by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(*staleness.check_keys()))
+    by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(*staleness.list_check_keys()))
     job = dg.Definitions.merge(installation.definitions, dg.Definitions(jobs=[by_hand])).resolve_job_def("by_hand")
     found = job.execute_in_process(instance=installation.instance).get_asset_check_evaluations()
-    assert len(found) == len(staleness.check_keys())
+    assert len(found) == len(staleness.list_check_keys())
     assert [(each.asset_key.path[-1], each.check_name) for each in found if not each.passed] == [
         ("policy-metadata", "whole_set")
     ]

@@ -10,7 +10,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from published_sets import publish_sets, written
 
-from immuta_assets.health.status import FINE, STALE, UNTOLD, as_json, exit_code, judged, notes, rows
+from immuta_assets.health.status import (
+    FINE,
+    STALE,
+    UNKNOWN,
+    Health,
+    build_report,
+    choose_exit_code,
+    describe_problems,
+    judge_destinations,
+    list_files,
+)
 from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store, StoreOptions, UnavailableError, open_store
@@ -195,7 +205,7 @@ def test_a_contract_that_changed_since_is_told_and_is_no_reason_for_alarm(tmp_pa
     assert judgement.outdated == [
         "Layout prpr2 was published by another contract than the one in the code: export the day again."
     ]
-    assert exit_code([judgement]) == FINE
+    assert choose_exit_code(Health([judgement], expected())) == FINE
 
 
 def test_the_newest_layout_that_is_not_active_is_told(published: Store) -> None:
@@ -219,39 +229,42 @@ def test_a_destination_that_does_not_answer_is_unknown(
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHETEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
-    (judgement,) = judged(["s3://bucket"], lambda address: open_store(address, impatient), expected(), at(DAY, 7))
+    (judgement,) = judge_destinations(
+        ["s3://bucket"], lambda address: open_store(address, impatient), expected(), at(DAY, 7)
+    )
     assert judgement.verdicts == {Verdict.UNKNOWN}
     assert isinstance(judgement.error, UnavailableError)
-    assert exit_code([judgement]) == STALE
-    assert "secret-of-the-test" not in str(as_json([judgement], expected()))
+    assert choose_exit_code(Health([judgement], expected())) == STALE
+    assert "secret-of-the-test" not in str(build_report(Health([judgement], expected())))
 
 
 def test_an_address_that_is_none_could_not_be_told(impatient: StoreOptions) -> None:
-    (judgement,) = judged(
+    (judgement,) = judge_destinations(
         ["ftp://user:secret@host"], lambda address: open_store(address, impatient), expected(), at(DAY, 7)
     )
     assert judgement.verdicts == {Verdict.UNKNOWN}
-    assert exit_code([judgement]) == UNTOLD
-    assert "secret" not in str(as_json([judgement], expected()))
+    assert choose_exit_code(Health([judgement], expected())) == UNKNOWN
+    assert "secret" not in str(build_report(Health([judgement], expected())))
 
 
 def test_status_tells_each_file_and_what_to_do(published: Store) -> None:
     published.delete(KEY)
     judgements = [judge(look(published), expected(), at(DAY, 7))]
-    assert exit_code(judgements) == STALE
-    told = {row.table: (row.verdict, row.export_date) for row in rows(judgements)}
+    assert choose_exit_code(Health(judgements, expected())) == STALE
+    told = {row.table: (row.verdict, row.export_date) for row in list_files(Health(judgements, expected()))}
     assert told.pop(TABLE) == ("missing", "")
     assert set(told.values()) == {("fine", "2026-05-04 03:10:00 UTC")}
-    sentences = notes(judgements, expected())
+    sentences = describe_problems(Health(judgements, expected()))
     assert sentences[0] == f"{published.uri}: Missing, 1 of the files: nothing lies there (prpr2/{TABLE})."
     assert any("republish" in sentence for sentence in sentences)
 
 
 def test_status_of_a_complete_set_says_nothing_besides_the_files(published: Store) -> None:
-    judgements = [judge(look(published), expected(), at(DAY, 7))]
-    assert as_json(judgements, expected()) == {
+    health = Health([judge(look(published), expected(), at(DAY, 7))], expected())
+    assert build_report(health) == {
         "fine": True,
-        "files": [row._asdict() for row in rows(judgements)],
+        "files": [row._asdict() for row in list_files(health)],
+        "ingestion": [],
         "notes": [],
     }
 
