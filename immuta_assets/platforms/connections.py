@@ -35,6 +35,8 @@ LONGEST_VALUE = 60
 REREAD_PLAN = (timedelta(minutes=5), *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 24, 72)))
 """When an hour is read, counted from its end, unless a connection says otherwise."""
 
+_NAME = "[a-z][a-z0-9_]*"
+
 _TOLD = "told"
 """Type of the validation errors whose message is already complete."""
 
@@ -147,9 +149,7 @@ def _secret_key() -> Any:  # noqa: ANN401  # as pydantic.Field
 class _Connection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: str = _key(
-        "text such as sales_eu: a to z, 0 to 9 and _, beginning with a letter", pattern="^[a-z][a-z0-9_]*$"
-    )
+    name: str = _key("text such as sales_eu: a to z, 0 to 9 and _, beginning with a letter", pattern=f"^{_NAME}$")
     reread: Annotated[tuple[_Duration, ...], AfterValidator(_ascending)] = _key(
         "an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]",
         default=REREAD_PLAN,
@@ -305,7 +305,7 @@ def load_names(path: Path) -> list[str]:
     problems = [
         f"{path}: connection {number} has no name that is allowed: a to z, 0 to 9 and _, beginning with a letter."
         for number, name in enumerate(names, 1)
-        if not re.fullmatch("[a-z][a-z0-9_]*", str(name or ""))
+        if not re.fullmatch(_NAME, str(name or ""))
     ]
     if problems:
         raise ConnectionsError("\n".join(problems))

@@ -19,6 +19,7 @@ from immuta_assets.platforms.connections import (
     SnowflakeConnection,
     UnityCatalogConnection,
     load,
+    load_names,
 )
 from immuta_assets.platforms.history import Platform
 
@@ -385,3 +386,17 @@ def test_whatever_a_secret_key_holds_it_is_never_shown(
     with pytest.raises(ConnectionsError) as caught:
         load(path, ENVIRONMENT)
     assert CANARY not in str(caught.value)
+
+
+def test_names_are_read_without_any_secret(tmp_path: Path) -> None:
+    path = tmp_path / "connections.yaml"
+    path.write_text(f"connections:{SNOWFLAKE}{DATABRICKS}", "utf-8")
+    assert load_names(path) == ["snowflake_prod", "uc_us"]
+
+
+@pytest.mark.parametrize("entry", ["{kind: embedded}", "{name: ../up}", "{name: 7}", "text"])
+def test_a_connection_whose_name_cannot_be_read_is_told_by_its_place(tmp_path: Path, entry: str) -> None:
+    path = tmp_path / "connections.yaml"
+    path.write_text(f"connections:\n  - {{name: first}}\n  - {entry}\n", "utf-8")
+    with pytest.raises(ConnectionsError, match=r"connection 2 has no name that is allowed"):
+        load_names(path)
