@@ -18,7 +18,7 @@ Hour = Annotated[str | None, typer.Option(metavar="HOUR", help="One hour by its 
 
 def parse_hour(text: str) -> str:
     """Return the partition key of an hour that is given as 2026-11-20T05; raise ``SettingsError`` for another form."""
-    from immuta_assets.orchestration.partitions import hour_key  # noqa: PLC0415
+    from immuta_assets.datasets.hours import hour_key  # noqa: PLC0415
 
     try:
         return hour_key(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC))

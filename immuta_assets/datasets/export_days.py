@@ -1,6 +1,7 @@
-"""Deadlines: when an export day opens, which one a moment belongs to, and by when its files must lie published.
+"""Export days: when one opens, which one a moment or a dump belongs to, and by when its files must lie published.
 
-Add here what follows from the clock and a time zone alone. Every duration is counted in UTC, so that a day with 23 or
+An export day opens at 05:00 local time and is named after the local date of that moment. Add here what follows from the
+clock, a time zone and the lead of a dump alone. Every duration is counted in UTC, so that a day with 23 or
 25 hours changes nothing.
 """
 
@@ -10,6 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 OPENS_AT = time(5)
+"""Local time at which an export day opens ("Access summary export": exported daily at 5AM local time)."""
+
+FIRST_DAY = date(2020, 1, 1)
 
 
 def day_of(moment: datetime, timezone: ZoneInfo) -> date:
@@ -26,3 +30,36 @@ def deadline(day: date, timezone: ZoneInfo, grace: timedelta) -> datetime:
 def due_day(now: datetime, timezone: ZoneInfo, grace: timedelta) -> date:
     """Return the newest export day whose deadline has passed: what is published must be of it or newer."""
     return day_of(now.astimezone(UTC) - grace, timezone)
+
+
+class ExportDayError(Exception):
+    """No export day can take this moment; the message is the one sentence for people."""
+
+
+def export_day(dumped_at: datetime, timezone: ZoneInfo, dump_lead: timedelta, *, now: datetime | None = None) -> str:
+    """Return the key of the export day that a dump belongs to: the one open at ``dumped_at`` + ``dump_lead``.
+
+    Raises ``ExportDayError`` for a dump made after ``now`` (default: the present), for one whose export day has not
+    opened yet, and for one made before the first export day.
+    """
+    now = now or datetime.now(UTC)
+    day = day_of(dumped_at + dump_lead, timezone)
+    made, current = _shown(dumped_at, timezone), _shown(now, timezone)
+    if dumped_at > now:
+        msg = f"dumpedAt {made} lies in the future: it is {current} now; correct the clock that stamped tenant.json."
+    elif day > day_of(now, timezone):
+        opens = _shown(datetime.combine(day, OPENS_AT, timezone), timezone)
+        msg = (
+            f"The dump of {made} belongs to the export day that opens at {opens}, and it is {current} now: export it "
+            f"then, or shorten IMMUTA_ASSETS_DUMP_LEAD."
+        )
+    elif day < FIRST_DAY:
+        opens = _shown(datetime.combine(FIRST_DAY, OPENS_AT, timezone), timezone)
+        msg = f"dumpedAt {made} lies before the first export day, which opened at {opens}; make a new dump."
+    else:
+        return day.isoformat()
+    raise ExportDayError(msg)
+
+
+def _shown(moment: datetime, timezone: ZoneInfo) -> str:
+    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S} {timezone.key}"

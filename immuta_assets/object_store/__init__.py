@@ -38,6 +38,7 @@ __all__ = [
     "UnavailableError",
     "open_store",
     "parse",
+    "storage_options",
 ]
 
 ALLOWED = (
@@ -100,6 +101,11 @@ def open_store(destination: str, options: StoreOptions | None = None) -> Store:
             return gcs.connect(uri, container, prefix, options)
         case _:
             return adls.connect(uri, container, account, prefix, options)
+
+
+def storage_options(destination: str, options: StoreOptions) -> dict[str, str]:
+    """Stand in until the real one is merged."""
+    raise NotImplementedError
 
 
 def _folder(destination: str) -> str | None:

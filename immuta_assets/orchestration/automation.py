@@ -15,10 +15,10 @@ import polars as pl
 
 from immuta_assets.audit.queries import plan
 from immuta_assets.datasets.export_days import OPENS_AT, day_of
+from immuta_assets.datasets.hours import hour_key
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import RESULTS, STATUS, UNKNOWN_USERS
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.platforms.connections import Connection
 

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 import dagster as dg
 import polars as pl
 
+from immuta_assets.datasets.export_days import ExportDayError
 from immuta_assets.layouts.parquet import LayoutError
 from immuta_assets.object_store import StoreError, UnavailableError
 from immuta_assets.object_store import folder as folder_store
-from immuta_assets.orchestration.partitions import ExportDayError
 from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.publishing.publish import PublishError
 from immuta_assets.tenant.dump import DumpError

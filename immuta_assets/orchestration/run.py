@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import dagster as dg
 
-from immuta_assets.datasets.export_days import day_of
+from immuta_assets.datasets.export_days import ExportDayError, day_of, export_day
 from immuta_assets.definitions import graph
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.tenant import dump_folder
@@ -30,7 +30,6 @@ from immuta_assets.orchestration.automation import (
     plan_job_name,
 )
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.partitions import ExportDayError, export_day
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump

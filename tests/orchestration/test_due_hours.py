@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from immuta_assets.audit.queries.plan import Plan
+from immuta_assets.datasets.hours import hour_key
 from immuta_assets.definitions import graph
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.automation import CONNECTION as CONNECTION_TAG
 from immuta_assets.orchestration.automation import RANGE_END, RANGE_START
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.run import Ingested, run_due, run_export
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load

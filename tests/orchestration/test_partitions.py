@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from immuta_assets.orchestration.partitions import ExportDayError, export_day, export_days
+from immuta_assets.datasets.export_days import ExportDayError, export_day
+from immuta_assets.orchestration.partitions import export_days
 
 ZONES = [ZoneInfo(name) for name in ("America/New_York", "Europe/Berlin", "UTC", "Asia/Kolkata")]
 NEW_YORK = ZONES[0]

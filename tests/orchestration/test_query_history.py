@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from immuta_assets.audit.queries.events import QueryEvents
+from immuta_assets.datasets.hours import hour_key, parse_hour_key
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
-from immuta_assets.orchestration.partitions import hour_key, opening
 from immuta_assets.orchestration.run import Ingested, run_export, run_ingest
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load
@@ -80,7 +80,7 @@ def test_every_statement_becomes_events_in_the_hour_in_which_it_ended(settings: 
         hour = pl.read_parquet(settings.store / "audit" / "query_events" / CONNECTION / f"{key}.parquet")
         ended = hour["auditPayload"].struct.field("endTime")
         assert hour.height > 0
-        assert ended.is_between(opening(key), opening(key) + timedelta(hours=1), closed="left").all()
+        assert ended.is_between(parse_hour_key(key), parse_hour_key(key) + timedelta(hours=1), closed="left").all()
 
 
 def test_reading_again_changes_nothing(settings: Settings, ingest: Ingest) -> None:

@@ -22,6 +22,7 @@ from immuta_assets.audit.queries.events import Origin, QueryEvents
 from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
 from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.audit.queries.status import LOOK_BACK, Status, findings, markdown, status
+from immuta_assets.datasets.hours import hour_key
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import query_history as history
@@ -29,7 +30,6 @@ from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
-from immuta_assets.orchestration.partitions import hour_key
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.platforms.connections import (
     Connection,

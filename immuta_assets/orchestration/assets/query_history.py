@@ -22,12 +22,12 @@ from dagster_duckdb import DuckDBResource
 from immuta_assets.audit.identities.principals import Principals, changed_hours
 from immuta_assets.audit.queries import plan
 from immuta_assets.audit.queries.readings import Coverage, Readings, reading
+from immuta_assets.datasets.hours import parse_hour_key
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
-from immuta_assets.orchestration.partitions import opening
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.platforms.connections import (
     Connection,
@@ -75,8 +75,8 @@ def query_history(
             explained(connection.name),
             _reader(connection) as read_hour,
         ):
-            read = {key: read_hour(opening(key), Path(spool, key), moment) for key in context.partition_keys}
-            rows = {key: reading(opening(key), hour.facts, moment) for key, hour in read.items()}
+            read = {key: read_hour(parse_hour_key(key), Path(spool, key), moment) for key in context.partition_keys}
+            rows = {key: reading(parse_hour_key(key), hour.facts, moment) for key, hour in read.items()}
             found = _found(pl.concat(rows.values()))
             for name in ("statements", "accesses"):
                 yield dg.Output({key: getattr(hour, name) for key, hour in read.items()}, name, metadata=found)

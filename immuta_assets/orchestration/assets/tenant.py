@@ -11,12 +11,12 @@ from pathlib import Path
 import dagster as dg
 import dataframely as dy
 
+from immuta_assets.datasets.export_days import ExportDayError, export_day
 from immuta_assets.frames.contract import nonconformities
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
-from immuta_assets.orchestration.partitions import ExportDayError, export_day
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.collections import COLLECTIONS
