@@ -16,9 +16,10 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.audit.queries.events import Origin
 from immuta_assets.frames.streaming import streamed
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
+from immuta_assets.platforms.origin import Origin
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.tenant.info import TenantInfo
 
 COLLECTIONS = ("tenant", "users", "data_sources", "columns", "tags")
@@ -41,7 +42,7 @@ class _World(NamedTuple):
 
 def origin(tenant: Mapping[str, pl.DataFrame]) -> Origin:
     """Where the rows come from."""
-    return Origin(TenantInfo.of(tenant["tenant"]).tenant_id, Platform.SNOWFLAKE, "alderbrook-eu", HOST)
+    return Origin(TenantInfo.of(tenant["tenant"]).tenant_id, SNOWFLAKE, "alderbrook-eu", HOST)
 
 
 def write_hour(tenant: Mapping[str, pl.DataFrame], hour: datetime, count: int, folder: Path, *, seed: int = 0) -> None:

@@ -26,7 +26,7 @@ from benchmarks.row_by_row import write_lines
 from immuta_assets.audit.events import uam
 from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
 from immuta_assets.demo.tenant import write_demo
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.tenant import dump
 
 HOUR = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -114,7 +114,7 @@ def _sink(events: pl.DataFrame, path: Path) -> None:
 
 def _lines(events: pl.DataFrame, path: Path) -> None:
     with path.open("wb") as file:
-        file.writelines(uam.lines(events, Platform.SNOWFLAKE))
+        file.writelines(uam.lines(events, SNOWFLAKE))
 
 
 def make_lines(tenant: Path, hour: Path, path: Path) -> Cost:

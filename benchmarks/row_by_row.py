@@ -86,7 +86,7 @@ class _World:
             yield self._event(statement, accessed, names)
 
     def _event(self, statement: Row, accessed: Row | None, names: list[str]) -> Row:
-        path = [self._origin.tenant_id, self._origin.platform, self._origin.account, *names]
+        path = [*self._origin.path, *names]
         return {
             "action": "QUERY",
             "actor": self._actor(statement["user_name"]),

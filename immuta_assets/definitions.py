@@ -25,7 +25,8 @@ from immuta_assets.orchestration.destinations import expected, opened
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.partitions import hours as hours_since
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.platforms.connections import Connection, load
+from immuta_assets.platforms.connection import Connection
+from immuta_assets.platforms.connections import load
 
 
 def graph(settings: project.Settings) -> dg.Definitions:

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import principals
 from immuta_assets.audit.identities.resolution import identified
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import HOUR
+from immuta_assets.platforms.platform import Platform
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.tenant.collections import Users
 
 Row = Mapping[str, Any]
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-SNOWFLAKE, DATABRICKS = Platform.SNOWFLAKE, Platform.DATABRICKS
 
 
 def user(profile_id: int, **values: object) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def by_hand(row: Row, users: Sequence[Row], platform: Platform) -> tuple[int | N
             return mapped[1:-1].replace('""', '"')
         return mapped.upper()
 
-    if platform == SNOWFLAKE:
+    if platform is SNOWFLAKE:
         mapped = [u for u in users if name and u["snowflake_user"] == name]
         mapped = mapped or [u for u in users if name and as_stored(u["snowflake_user"]) == name]
     else:

@@ -8,13 +8,13 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.audit.queries.events import Origin
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.origin import Origin
+from immuta_assets.platforms.registry import PLATFORMS
 
 RECEIVED = datetime(2026, 3, 1, 7, 5, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
-SNOWFLAKE = Origin("acme.example", Platform.SNOWFLAKE, "acme-eu", "acme.snowflake.example")
-DATABRICKS = Origin("acme.example", Platform.DATABRICKS, "dbc-1", "dbc-1.databricks.example")
+SNOWFLAKE = Origin("acme.example", PLATFORMS["SNOWFLAKE"], "acme-eu", "acme.snowflake.example")
+DATABRICKS = Origin("acme.example", PLATFORMS["DATABRICKS"], "dbc-1", "dbc-1.databricks.example")
 Row = dict[str, Any]
 
 
@@ -46,7 +46,7 @@ def access(query_id: str, full_name: str, **others: Any) -> dict[str, Any]:
 def data_source(full_name: str, origin: Origin = SNOWFLAKE, **others: Any) -> dict[str, Any]:
     database, schema, table = full_name.split(".")
     return {
-        "data_source_id": 7, "name": "Orders", "technology": origin.platform.capitalize(), "database": database,
+        "data_source_id": 7, "name": "Orders", "technology": origin.platform.name.capitalize(), "database": database,
         "schema": schema, "table": table, **others,
     }  # fmt: skip
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from immuta_assets.orchestration.run import Step
-    from immuta_assets.platforms.connections import Connection
+    from immuta_assets.platforms.connection import Connection
 
 
 @contextmanager

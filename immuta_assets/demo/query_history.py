@@ -16,7 +16,10 @@ from typing import Any, NamedTuple
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
+from immuta_assets.platforms.platform import Platform
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
+from immuta_assets.platforms.unity_catalog.platform import DATABRICKS
 
 HOURS = 48
 STATEMENTS_PER_HOUR = 60
@@ -45,14 +48,13 @@ connections:
 _RHYTHM = (2, 2, 2, 3, 3, 4, 6, 9, 14, 18, 19, 18, 14, 16, 18, 17, 15, 12, 8, 6, 5, 4, 3, 2)
 """Relative number of statements by hour of the day, UTC."""
 _STRANGERS = ("mreyes.contractor", "zoe.okafor@partner.example", "tmp_migration", "LEGACY_ETL")
-_MAPPED = {Platform.SNOWFLAKE: "snowflake_user", Platform.DATABRICKS: "databricks_user"}
 _SERVICES = {
-    Platform.SNOWFLAKE: ("SVC_DBT_PROD", "SVC_FIVETRAN", "SVC_TABLEAU"),
-    Platform.DATABRICKS: ("7d6f1a52-0c8e-4f5b-9a51-3f0f6c1de001", "b1f9c0aa-52c4-4e0f-8a34-90ad52b7c002"),
+    SNOWFLAKE: ("SVC_DBT_PROD", "SVC_FIVETRAN", "SVC_TABLEAU"),
+    DATABRICKS: ("7d6f1a52-0c8e-4f5b-9a51-3f0f6c1de001", "b1f9c0aa-52c4-4e0f-8a34-90ad52b7c002"),
 }
 _AGENTS = {
-    Platform.SNOWFLAKE: ("Snowflake Web App", "JDBC 3.24.2", "PythonConnector 4.8.1", "Tableau 2026.1"),
-    Platform.DATABRICKS: ("Databricks SQL Editor", "Databricks SQL Connector for Python", "Power BI", "Genie"),
+    SNOWFLAKE: ("Snowflake Web App", "JDBC 3.24.2", "PythonConnector 4.8.1", "Tableau 2026.1"),
+    DATABRICKS: ("Databricks SQL Editor", "Databricks SQL Connector for Python", "Power BI", "Genie"),
 }
 
 
@@ -75,7 +77,7 @@ def history(tenant: Mapping[str, pl.DataFrame], *, seed: int, at: datetime) -> t
     ``tenant`` has users, data_sources and columns. The frames have the columns of ``Statements`` and ``Accesses``
     besides ``platform`` and ``arrived_at`` (UTC); the same seed, tenant and moment give the same rows.
     """
-    drawn = [row for platform in Platform for row in _Platform(platform, tenant, seed).rows(at)]
+    drawn = [row for platform in (SNOWFLAKE, DATABRICKS) for row in _Platform(platform, tenant, seed).rows(at)]
     return _frame([row for row, _ in drawn], Statements), _frame([row for _, rows in drawn for row in rows], Accesses)
 
 
@@ -89,7 +91,7 @@ class _Platform:
 
     def __init__(self, platform: Platform, tenant: Mapping[str, pl.DataFrame], seed: int) -> None:
         self._platform = platform
-        self._rng = random.Random(f"{seed}/query history/{platform}")  # noqa: S311 - demo data, not secrets
+        self._rng = random.Random(f"{seed}/query history/{platform.name}")  # noqa: S311 - demo data, not secrets
         self._people = self._rng.sample(names := _user_names(tenant["users"], platform), len(names))
         self._strangers = [*_STRANGERS, *_other_names(tenant["users"], platform)]
         self._tables = [*_registered(tenant, platform), *_unregistered(platform)]
@@ -124,7 +126,7 @@ class _Platform:
         elapsed = min(self._rng.expovariate(1 / 8), 3_000)
         late = self._rng.uniform(3_600, 10_800) if self._chance(0.03) else self._rng.uniform(60, 1_800)
         return {
-            "platform": self._platform.value,
+            "platform": self._platform.name,
             "arrived_at": ended + timedelta(seconds=late),
             "query_id": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             "session_id": str(self._rng.getrandbits(55)),
@@ -142,7 +144,7 @@ class _Platform:
         }
 
     def _text(self, tables: Sequence[Table]) -> Row:
-        if self._platform == Platform.DATABRICKS and self._chance(0.02):
+        if self._platform is DATABRICKS and self._chance(0.02):
             return {"text_state": "REDACTED"}
         return {"text": _select(tables), "text_state": "WHOLE"}
 
@@ -163,7 +165,7 @@ class _Platform:
 
     def _compute(self) -> Row:
         number = self._rng.randint(1, 4)
-        if self._platform == Platform.SNOWFLAKE:
+        if self._platform is SNOWFLAKE:
             return {
                 "role_name": self._rng.choice(("ANALYST", "ENGINEER", "REPORTER")),
                 "cluster_number": 1,
@@ -210,19 +212,19 @@ def _full_name(table: Table) -> str:
 def _user_names(users: pl.DataFrame, platform: Platform) -> list[str]:
     """The names under which people of the tenant use the platform: as mapped, else their e-mail."""
     people = users.filter(~pl.col("system_generated"))
-    return people.select(pl.coalesce(_MAPPED[platform], "email")).drop_nulls().to_series().to_list()
+    return people.select(pl.coalesce(platform.mapped_name, "email")).drop_nulls().to_series().to_list()
 
 
 def _other_names(users: pl.DataFrame, platform: Platform) -> list[str]:
     """The name of somebody of the tenant that nothing maps to them yet: initial and surname, as accounts are called."""
     address = pl.col("email").str.replace(r"^(.)[^@]*\.([^@.]+)@", "${1}${2}@")
-    name = address.str.extract("^([^@]+)@").str.to_uppercase() if platform == Platform.SNOWFLAKE else address
-    free = pl.col(_MAPPED[platform]).is_null() & ~address.is_in(pl.col("email").implode())
+    name = address.str.extract("^([^@]+)@").str.to_uppercase() if platform is SNOWFLAKE else address
+    free = pl.col(platform.mapped_name).is_null() & ~address.is_in(pl.col("email").implode())
     return users.filter(~pl.col("system_generated"), free).sort("profile_id").select(name).to_series().tail(1).to_list()
 
 
 def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[Table]:
-    own = tenant["data_sources"].filter(pl.col("technology").str.to_uppercase() == platform.value)
+    own = tenant["data_sources"].filter(pl.col("technology").str.to_uppercase() == platform.name)
     own = own.drop_nulls(["database", "schema", "table"])
     names = tenant["columns"].group_by("data_source_id").agg(names="name")
     for row in own.join(names, on="data_source_id", how="left").sort("data_source_id").iter_rows(named=True):
@@ -231,5 +233,5 @@ def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Itera
 
 def _unregistered(platform: Platform) -> Iterator[Table]:
     names = ("TMP_EXPORT", "SCRATCH_2026", "COPY_OF_CUSTOMERS", "TEST_JOIN")
-    for name in names if platform == Platform.SNOWFLAKE else map(str.lower, names):
+    for name in names if platform is SNOWFLAKE else map(str.lower, names):
         yield Table("SANDBOX" if name.isupper() else "sandbox", "PUBLIC", name, "TABLE", ("ID", "VALUE"))

@@ -23,7 +23,8 @@ from immuta_assets.health.notifications import Message, Notifier, NotifyError
 from immuta_assets.health.status import OpenStore, redact_address
 from immuta_assets.object_store import Store, StoreError, parse
 from immuta_assets.platforms import connections
-from immuta_assets.platforms.connections import Connection, ConnectionsError
+from immuta_assets.platforms.connection import Connection
+from immuta_assets.platforms.connections import ConnectionsError
 from immuta_assets.platforms.hour import HOUR, HistoryError
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump

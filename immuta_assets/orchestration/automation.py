@@ -20,7 +20,7 @@ from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import RESULTS, STATUS, UNKNOWN_USERS
 from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.platforms.connections import Connection
+from immuta_assets.platforms.connection import Connection
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job

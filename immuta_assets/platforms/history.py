@@ -10,17 +10,7 @@ All timestamps are UTC with microseconds; ids are text, however large; durations
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import dataframely as dy
-
-
-class Platform(StrEnum):
-    """Data platforms, as audit events name them (``technology``)."""
-
-    SNOWFLAKE = "SNOWFLAKE"
-    DATABRICKS = "DATABRICKS"
-
 
 STATUSES = ("SUCCESS", "FAILURE", "UNAUTHORIZED")
 """``actionStatus`` of a query event."""

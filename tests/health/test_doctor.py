@@ -22,7 +22,8 @@ from immuta_assets.health.doctor import (
     diagnose_tenant,
 )
 from immuta_assets.object_store import Store, StoreOptions, open_store
-from immuta_assets.platforms.connections import Connection, load
+from immuta_assets.platforms.connection import Connection
+from immuta_assets.platforms.connections import load
 from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.settings import load as load_settings
 from immuta_assets.tenant import dump

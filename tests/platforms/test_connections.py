@@ -11,17 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from immuta_assets.platforms.connections import (
-    REREAD_PLAN,
-    Connection,
-    ConnectionsError,
-    EmbeddedConnection,
-    SnowflakeConnection,
-    UnityCatalogConnection,
-    load,
-    load_names,
-)
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.connection import REREAD_PLAN, Connection
+from immuta_assets.platforms.connections import ConnectionsError, load, load_names
+from immuta_assets.platforms.embedded.connection import EmbeddedConnection
+from immuta_assets.platforms.registry import PLATFORMS
+from immuta_assets.platforms.snowflake.connection import SnowflakeConnection
+from immuta_assets.platforms.unity_catalog.connection import UnityCatalogConnection
 
 ENVIRONMENT = {"KEY": "-----BEGIN", "PASSPHRASE": "open sesame", "TOKEN": "dapi123", "SECRET": "s3cr3t", "EMPTY": ""}
 CANARY = "hunter2-canary"
@@ -82,9 +77,9 @@ def test_connections_come_in_the_order_of_the_file_with_secrets_from_the_environ
     assert isinstance(embedded, EmbeddedConnection)
     assert embedded.path == path.parent / "history.duckdb"
     assert [connection.platform for connection in (snowflake, databricks, embedded)] == [
-        Platform.SNOWFLAKE,
-        Platform.DATABRICKS,
-        Platform.SNOWFLAKE,
+        PLATFORMS["SNOWFLAKE"],
+        PLATFORMS["DATABRICKS"],
+        PLATFORMS["SNOWFLAKE"],
     ]
 
 
@@ -385,6 +380,7 @@ def test_whatever_a_secret_key_holds_it_is_never_shown(
     path.write_text(f"connections:{SNOWFLAKE.replace('private_key: {env: KEY}', f'{key}: {json.dumps(value)}')}")
     with pytest.raises(ConnectionsError) as caught:
         load(path, ENVIRONMENT)
+    assert CANARY not in str(caught.value)
     assert CANARY not in str(caught.value)
 
 

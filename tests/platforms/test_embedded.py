@@ -16,8 +16,12 @@ from polars.testing import assert_frame_equal
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.platforms.embedded import reader as embedded
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import Counted
+from immuta_assets.platforms.platform import Platform
+from immuta_assets.platforms.registry import PLATFORMS
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
+from immuta_assets.platforms.unity_catalog.platform import DATABRICKS
 from immuta_assets.tenant import dump
 
 AT = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)
@@ -84,7 +88,7 @@ def kept(
         yield connection
 
 
-@pytest.mark.parametrize("platform", Platform)
+@pytest.mark.parametrize("platform", PLATFORMS.values())
 @pytest.mark.parametrize("now", [AT, MUCH_LATER])
 def test_hours_counted_together_and_one_by_one_agree(
     connection: duckdb.DuckDBPyConnection, platform: Platform, now: datetime
@@ -101,7 +105,7 @@ def test_what_is_counted_of_an_hour_does_not_depend_on_the_local_zone(tmp_path: 
     objects = [{}, {"object_name": "DB.S.U"}]
     with kept(tmp_path / "history.duckdb", twice, objects) as connection:
         since, until = HOUR - timedelta(hours=1), HOUR + timedelta(hours=2)
-        counted = embedded.count_hours(connection, Platform.SNOWFLAKE, since, until, MUCH_LATER)
+        counted = embedded.count_hours(connection, SNOWFLAKE, since, until, MUCH_LATER)
     assert counted == {HOUR: Counted(3, 2, 2, MOMENT + timedelta(minutes=50))}
     assert all(hour.tzinfo is UTC for hour in counted)
 
@@ -110,7 +114,7 @@ def test_an_access_that_arrives_later_changes_what_is_counted(tmp_path: Path) ->
     late = {"object_name": "DB.S.U", "arrived_at": MOMENT + timedelta(hours=2)}
     with kept(tmp_path / "history.duckdb", [{}], [{}, late]) as connection:
         moments = [MOMENT + timedelta(hours=hours) for hours in (1, 2)]
-        facts = [embedded.read_hour(connection, Platform.SNOWFLAKE, HOUR, now).facts for now in moments]
+        facts = [embedded.read_hour(connection, SNOWFLAKE, HOUR, now).facts for now in moments]
     assert [each.counted.accesses for each in facts] == [1, 2]
 
 
@@ -121,11 +125,11 @@ def test_a_statement_written_anew_with_another_end_belongs_to_the_hour_of_the_ro
     moved = {"ended_at": later, "arrived_at": between + timedelta(hours=1)}
     with kept(tmp_path / "history.duckdb", [{}, moved], [{}]) as connection:
         before, after = (
-            [read(connection, Platform.SNOWFLAKE, hour, now)[0]["query_id"].to_list() for hour in (HOUR, later)]
+            [read(connection, SNOWFLAKE, hour, now)[0]["query_id"].to_list() for hour in (HOUR, later)]
             for now in (between, MUCH_LATER)
         )
-        objects = read(connection, Platform.SNOWFLAKE, later, MUCH_LATER)[1]
-        counted = embedded.count_hours(connection, Platform.SNOWFLAKE, HOUR, later + timedelta(hours=1), MUCH_LATER)
+        objects = read(connection, SNOWFLAKE, later, MUCH_LATER)[1]
+        counted = embedded.count_hours(connection, SNOWFLAKE, HOUR, later + timedelta(hours=1), MUCH_LATER)
     assert (before, after) == ([["q1"], []], [[], ["q1"]])
     assert objects["object_name"].to_list() == ["DB.S.T"]
     assert counted == {later: Counted(1, 1, 1, later)}
@@ -138,13 +142,13 @@ def test_the_same_seed_gives_the_same_history(tenant: dict[str, pl.DataFrame], d
     assert not other[0].equals(drawn[0])
 
 
-@pytest.mark.parametrize("platform", Platform)
+@pytest.mark.parametrize("platform", PLATFORMS.values())
 def test_every_statement_is_read_in_the_hour_in_which_it_ended(
     connection: duckdb.DuckDBPyConnection, drawn: History, platform: Platform
 ) -> None:
     hours = [read(connection, platform, hour, MUCH_LATER) for hour in HOURS]
     together = pl.concat(statements for statements, _ in hours)
-    expected = drawn[0].filter(platform=platform.value)
+    expected = drawn[0].filter(platform=platform.name)
     assert sorted(together["query_id"]) == sorted(set(expected["query_id"]))
     for hour, (statements, accesses) in zip(HOURS, hours, strict=True):
         assert statements["ended_at"].is_between(hour, hour + timedelta(hours=1), closed="left").all()
@@ -155,21 +159,21 @@ def test_what_has_not_arrived_is_not_seen_and_its_objects_are_pending(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     hour = AT.replace(hour=14, minute=0)
-    early, _ = read(connection, Platform.SNOWFLAKE, hour, hour + timedelta(minutes=65))
-    late, accesses = read(connection, Platform.SNOWFLAKE, hour, MUCH_LATER)
+    early, _ = read(connection, SNOWFLAKE, hour, hour + timedelta(minutes=65))
+    late, accesses = read(connection, SNOWFLAKE, hour, MUCH_LATER)
     assert 0 < early.height < late.height
     assert (early["access_state"] == "PENDING").sum() > (late["access_state"] == "PENDING").sum() == 0
     assert late.filter(access_state="KNOWN")["query_id"].is_in(accesses["query_id"].implode()).all()
 
 
 def test_the_frames_follow_their_schemas(connection: duckdb.DuckDBPyConnection) -> None:
-    statements, accesses = read(connection, Platform.DATABRICKS, HOURS[5], MUCH_LATER)
+    statements, accesses = read(connection, DATABRICKS, HOURS[5], MUCH_LATER)
     assert Statements.is_valid(statements)
     assert Accesses.is_valid(accesses)
 
 
 def test_a_reading_says_what_it_found(connection: duckdb.DuckDBPyConnection, drawn: History) -> None:
-    found = [embedded.read_hour(connection, Platform.SNOWFLAKE, hour, MUCH_LATER) for hour in HOURS]
+    found = [embedded.read_hour(connection, SNOWFLAKE, hour, MUCH_LATER) for hour in HOURS]
     expected = drawn[0].filter(platform="SNOWFLAKE")
     assert sum(hour.facts.statements for hour in found) == expected["query_id"].n_unique()
     assert sum(hour.facts.source_duplicates for hour in found) == expected["query_id"].is_duplicated().sum() / 2 > 0

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fakes.snowflake_server import SESSION_EXPIRED, SnowflakeServer, serving, sql_error
 
-from immuta_assets.platforms.connections import SnowflakeConnection, load
+from immuta_assets.platforms.connections import load
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import Counted, HistoryError, Hour, bounds
 from immuta_assets.platforms.snowflake import reader as snowflake
+from immuta_assets.platforms.snowflake.connection import SnowflakeConnection
 
 # fakesnow, in its thread, takes a way through DuckDB that DuckDB advises against.
 pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")
@@ -99,11 +100,11 @@ def table(name: str, *columns: str, domain: str = "Table") -> Row:
 
 
 def read(account: SnowflakeServer, folder: Path, *, now: datetime = SOON, objects: str = "direct") -> Hour:
-    return snowflake.read_hour(connection(account, folder, objects=objects), HOUR, folder / "spool", now=now)
+    return snowflake.read_hour(connection(account, folder, objects=objects), HOUR, folder / "spool", moment=now)
 
 
 def count(account: SnowflakeServer, folder: Path, since: datetime, until: datetime) -> dict[datetime, Counted]:
-    return snowflake.count_hours(connection(account, folder), since, until)
+    return snowflake.count_hours(connection(account, folder), since, until, LATER)
 
 
 def only(frame: pl.LazyFrame) -> dict[str, object]:
@@ -297,7 +298,7 @@ def test_a_statement_that_was_given_a_later_end_belongs_to_the_hour_of_that_end_
     before = read(account, tmp_path / "before")
     insert(account, "query_history", statement("corrected", end_time=next_hour, role_name="NEW"))
     after = read(account, tmp_path / "after")
-    later = snowflake.read_hour(connection(account, tmp_path), next_hour, tmp_path / "later", now=LATER)
+    later = snowflake.read_hour(connection(account, tmp_path), next_hour, tmp_path / "later", moment=LATER)
     assert column(before.statements, "query_id", "role_name") == {"corrected": "OLD", "other": None}
     assert column(after.statements, "query_id", "role_name") == {"other": None}
     assert column(later.statements, "query_id", "role_name") == {"corrected": "NEW"}
@@ -424,10 +425,10 @@ def test_a_reading_counts_its_hour_as_a_count_of_many_hours_does(
         insert(account, "access_history", access(str(row["query_id"]), query_start_time=row["start_time"]))
     opened = connection(account, tmp_path, objects=objects)
     starts = [first + timedelta(hours=number) for number in range(hours)]
-    found = {hour: snowflake.read_hour(opened, hour, tmp_path / f"{hour:%H}", now=LATER) for hour in starts}
+    found = {hour: snowflake.read_hour(opened, hour, tmp_path / f"{hour:%H}", moment=LATER) for hour in starts}
     ids = pl.concat([hour.statements.select("query_id").collect() for hour in found.values()])["query_id"]
     assert ids.is_unique().all()
-    counts = snowflake.count_hours(opened, first, first + timedelta(hours=hours))
+    counts = snowflake.count_hours(opened, first, first + timedelta(hours=hours), LATER)
     assert counts == {start: hour.facts.counted for start, hour in found.items()}
     for facts in (hour.facts for hour in found.values()):
         assert (facts.statements, facts.source_duplicates) == (
@@ -552,7 +553,7 @@ def pem(password: bytes | None = None) -> str:
 def test_a_key_pair_opens_the_account(account: SnowflakeServer, tmp_path: Path, passphrase: str) -> None:
     secrets = {"private_key": pem(passphrase.encode())}
     secrets |= {"private_key_passphrase": passphrase} if passphrase else {}
-    snowflake.read_hour(connection(account, tmp_path, **secrets), HOUR, tmp_path / "spool", now=SOON)
+    snowflake.read_hour(connection(account, tmp_path, **secrets), HOUR, tmp_path / "spool", moment=SOON)
     assert account.logins[-1]["AUTHENTICATOR"] == "SNOWFLAKE_JWT"
     assert account.logins[-1]["TOKEN"].count(".") == 2
 
@@ -560,12 +561,12 @@ def test_a_key_pair_opens_the_account(account: SnowflakeServer, tmp_path: Path, 
 def test_a_key_that_does_not_open_is_named_and_not_shown(account: SnowflakeServer, tmp_path: Path) -> None:
     locked = connection(account, tmp_path, private_key=pem(b"open sesame"))
     with pytest.raises(HistoryError, match="private_key is no key in PEM that opens") as raised:
-        snowflake.read_hour(locked, HOUR, tmp_path / "spool", now=SOON)
+        snowflake.read_hour(locked, HOUR, tmp_path / "spool", moment=SOON)
     assert "PRIVATE KEY" not in str(raised.value)
 
 
 def test_a_token_opens_the_account(account: SnowflakeServer, tmp_path: Path) -> None:
-    snowflake.read_hour(connection(account, tmp_path, token="ey.token"), HOUR, tmp_path / "spool", now=SOON)  # noqa: S106
+    snowflake.read_hour(connection(account, tmp_path, token="ey.token"), HOUR, tmp_path / "spool", moment=SOON)  # noqa: S106
     assert (account.logins[-1]["AUTHENTICATOR"], account.logins[-1]["TOKEN"]) == ("OAUTH", "ey.token")
 
 
@@ -834,7 +835,7 @@ def test_real_statements_about_users_roles_and_files_are_read(account: Snowflake
         datetime.fromtimestamp(float(row["END_TIME"]), UTC).replace(minute=0, second=0, microsecond=0) for row in rows
     }
     opened = connection(account, tmp_path)
-    hours = [snowflake.read_hour(opened, end, tmp_path / f"{end:%d%H}", now=LATER) for end in sorted(ends)]
+    hours = [snowflake.read_hour(opened, end, tmp_path / f"{end:%d%H}", moment=LATER) for end in sorted(ends)]
     found = pl.concat([Statements.validate(hour.statements.collect()) for hour in hours])
     assert set(found["query_id"]) == {row["QUERY_ID"] for row in rows}
     assert found.height + sum(hour.facts.source_duplicates for hour in hours) == len(rows)

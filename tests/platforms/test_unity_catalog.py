@@ -12,11 +12,11 @@ import pytest
 from fakes.databricks_server import PRINCIPAL, SECRET, TOKEN, Warehouse, serve
 from pydantic import SecretStr
 
-from immuta_assets.platforms.connections import UnityCatalogConnection
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import Counted, HistoryError, Hour
 from immuta_assets.platforms.unity_catalog import reader as unity_catalog
 from immuta_assets.platforms.unity_catalog import rows as unity_catalog_rows
+from immuta_assets.platforms.unity_catalog.connection import UnityCatalogConnection
 from immuta_assets.platforms.unity_catalog.reader import count_hours, read_hour
 
 HOUR = datetime(2026, 6, 27, 11, tzinfo=UTC)
@@ -34,7 +34,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 def read(warehouse: Warehouse, tmp_path: Path) -> Any:
     def read(hour: datetime = HOUR, *, now: datetime = LATER, **changes: Any) -> Hour:
         given = {} if "client_id" in changes else {"token": SecretStr(TOKEN)}
-        return read_hour(connection(warehouse, tmp_path, **given | changes), hour, tmp_path / "spool" / "hour", now=now)
+        return read_hour(connection(warehouse, tmp_path, **given | changes), hour, tmp_path / "spool" / "hour", now)
 
     return read
 
@@ -43,7 +43,7 @@ def read(warehouse: Warehouse, tmp_path: Path) -> Any:
 def count(warehouse: Warehouse, tmp_path: Path) -> Any:
     def count(first: datetime = HOUR, hours: int = 1, **changes: Any) -> dict[datetime, Counted]:
         opened = connection(warehouse, tmp_path, token=SecretStr(TOKEN), **changes)
-        return count_hours(opened, first, first + timedelta(hours=hours))
+        return count_hours(opened, first, first + timedelta(hours=hours), LATER)
 
     return count
 

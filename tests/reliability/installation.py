@@ -17,10 +17,10 @@ from reliability.late_history import HOST, PLATFORM, STARTS
 from immuta_assets.audit.identities.principals import principals
 from immuta_assets.audit.identities.resolution import identified
 from immuta_assets.audit.queries import plan
-from immuta_assets.audit.queries.events import Origin
 from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
 from immuta_assets.audit.queries.readings import Coverage, coverage, reading
 from immuta_assets.platforms.embedded import reader as embedded
+from immuta_assets.platforms.origin import Origin
 
 ORIGIN = Origin("tenant", PLATFORM, "alderbrook-eu", HOST)
 

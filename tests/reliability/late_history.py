@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 
 STARTS = datetime(2026, 5, 1, tzinfo=UTC)
-PLATFORM, HOST = Platform.SNOWFLAKE, "alderbrook-eu.snowflake.example"
+PLATFORM, HOST = SNOWFLAKE, "alderbrook-eu.snowflake.example"
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 INCIDENT = 12 * HOUR
 POLL = timedelta(minutes=5)
@@ -150,7 +151,7 @@ def _accesses(
 def _conforming(frame: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
     """The columns of a schema and those of the embedded reader; what was not drawn is null."""
     empty = schema.create_empty()
-    named = frame.with_columns(platform=pl.lit(PLATFORM.value))
+    named = frame.with_columns(platform=pl.lit(PLATFORM.name))
     columns = [
         pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in empty.schema.items()

@@ -21,7 +21,7 @@ from reliability.installation import DeathError, Installation
 from reliability.late_history import POLL, STARTS, History, draw
 
 from immuta_assets.demo.tenant import write_demo
-from immuta_assets.platforms.connections import REREAD_PLAN
+from immuta_assets.platforms.connection import REREAD_PLAN
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.platforms.hour import HOUR, SETTLE
 from immuta_assets.tenant import dump

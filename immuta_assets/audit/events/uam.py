@@ -1,46 +1,17 @@
 """Events as JSON lines of the Universal Audit Model, key by key as the page "Audit" shows a platform's query events.
 
-The frame of events holds the keys of every platform; which of them an event has, and in which order, is settled here.
-Change a platform's keys when its page does. What the values are belongs to ``events``.
+The frame of events holds the keys of every platform; which of them an event has, and in which order, its platform says.
+Change here how a value is written. What the values are belongs to ``events``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import polars as pl
 
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.platform import Platform
 
-
-class _Keys(NamedTuple):
-    """Keys of an event and of the objects in it, in order, with blanks between."""
-
-    event: str
-    actor: str
-    payload: str
-    context: str
-
-
-_KEYS = {
-    Platform.SNOWFLAKE: _Keys(
-        event="action actor sessionId actionStatus actionStatusReason eventTimestamp id userAgent tenantId targetType "
-        "targets relatedResources auditPayload receivedTimestamp",
-        actor="type name id identityProvider impersonatedBy",
-        payload="type queryId query startTime endTime duration errorCode technologyContext objectsAccessed "
-        "securityProfile",
-        context="type host clientIp snowflakeUsername rowsProduced roleName warehouseId warehouseName clusterNumber",
-    ),
-    Platform.DATABRICKS: _Keys(
-        event="action actor sessionId actionStatus actionStatusReason eventTimestamp id tenantId targetType targets "
-        "relatedResources auditPayload receivedTimestamp",
-        actor="type id name identityProvider profileId",
-        payload="type queryId query startTime endTime duration technologyContext objectsAccessed securityProfile "
-        "version",
-        context="type clusterId workspaceId service queryLanguage warehouseId notebookId account host rowsProduced",
-    ),
-}
 # A quote within a value is escaped, so this is never part of one; and no such key comes first in its object.
 _OMITTED = ',"(?:id|identityProvider|profileId|datasourceId|tags|securityProfile|inferred)":null'
 _SLICE = 4_000  # a few megabytes of text: larger ones spend their time on fetching memory
@@ -51,7 +22,7 @@ def line(platform: Platform) -> pl.Expr:
 
     Keys that an event leaves out, instead of saying null, are left out.
     """
-    keys = _KEYS[platform]
+    keys = platform.keys
     payload = pl.col("auditPayload").struct.field
     event = _object(
         keys.event,

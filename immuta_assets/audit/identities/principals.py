@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 
 from immuta_assets.audit.identities.resolution import ACCOUNT, IDENTITIES, identified
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.platform import Platform
 
 MOST_OBJECTS = 5
 """Objects that are kept as a sample; the first by name of several hours are among the first of each."""

@@ -2,8 +2,9 @@
 
 The rules are those of the page "External user ID mapping". A user is found by what is known of the account (name,
 e-mail, kind) alone, so that a mapping added later also names the statements of the past. Add a way to find a user as a
-``Way`` with its keys. Reading accounts from a platform belongs to its reader, the shape of an event's actor to
-``events``, what is kept of accounts to ``principals``, what to do about unknown ones to ``unknown_users``.
+``Way`` with its keys; how a mapped name is compared belongs to the platform (``user_keys``), reading accounts to its
+reader, the shape of an event's actor to ``events``, what is kept of accounts to ``principals``, what to do about
+unknown ones to ``unknown_users``.
 
 Upper and lower case are told apart as each rule says. Letters that only look or sound alike (ß and ss, ı and i) are
 different: nobody's statements are given to somebody else over them.
@@ -16,7 +17,8 @@ from enum import IntEnum
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.platforms.history import Platform, Statements
+from immuta_assets.platforms.history import Statements
+from immuta_assets.platforms.platform import Platform
 
 IDENTITIES = ("MAPPED", "MATCHED", "AMBIGUOUS", "UNKNOWN")
 """How an account's Immuta user was found: by mapping, by e-mail or name, not since several fit equally, not at all."""
@@ -40,12 +42,13 @@ class IdentifiedStatements(Statements):
 
 
 class Way(IntEnum):
-    """Ways in which an account can belong to a user, the most certain first."""
+    """Ways besides the mapped user name in which an account can belong to a user, the most certain first.
 
-    MAPPED_EXACTLY = 0
-    MAPPED = 1
-    EMAIL = 2
-    NAME = 3
+    Those of the mapped user name are more certain: they are negative, the most certain the lowest.
+    """
+
+    EMAIL = 0
+    NAME = 1
 
 
 def identified(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
@@ -53,8 +56,8 @@ def identified(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) 
 
     The further columns are those that ``IdentifiedStatements`` adds to ``Statements``. ``users`` are the tenant's
     ``Users``. A mapped user name decides; else the platform's e-mail, else its user name, if it is a user's e-mail or
-    user id, whatever the case. A Snowflake mapping holds the name as stored, else as written in SQL: upper-cased unless
-    in double quotes; a Databricks mapping has no case. Where several users fit in the same way, nobody is identified.
+    user id, whatever the case. How a mapped name is compared, the platform says (``Platform.user_keys``). Where several
+    users fit in the same way, nobody is identified.
     Services are identified by mapping only, system accounts of the tenant never, disabled users like others. A name
     whose e-mail is known to be another than the user's (as when it was dropped and given to somebody else) does not
     identify that user.
@@ -81,7 +84,7 @@ def _identities(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform)
         )
     )
     one = pl.col("profile_id").list.len() == 1
-    found = pl.when(pl.col("way") <= Way.MAPPED).then(pl.lit("MAPPED")).otherwise(pl.lit("MATCHED"))
+    found = pl.when(pl.col("way") < Way.EMAIL).then(pl.lit("MAPPED")).otherwise(pl.lit("MATCHED"))
     return best.select(
         *ACCOUNT,
         profile_id=pl.when(one).then(pl.col("profile_id").list.first()),
@@ -97,12 +100,12 @@ def _claims(accounts: pl.LazyFrame, candidates: pl.LazyFrame, platform: Platform
     service = (pl.col("user_type") == "SERVICE").fill_null(value=False)
     other_email = (pl.col("user_email").fill_null("") != "") & (pl.col("email").fill_null("") != "")
     return claimed.filter(
-        (pl.col("way") <= Way.MAPPED) | ~service,
+        (pl.col("way") < Way.EMAIL) | ~service,
         (pl.col("way") != Way.NAME) | ~other_email,
     )
 
 
-def _keyed(frame: pl.LazyFrame, keys: list[tuple[Way, pl.Expr]]) -> pl.LazyFrame:
+def _keyed(frame: pl.LazyFrame, keys: list[tuple[int, pl.Expr]]) -> pl.LazyFrame:
     """The rows once per way and key: two columns more; an empty key fits nothing."""
     pairs = [pl.struct(pl.lit(int(way), pl.Int8).alias("way"), key.alias("key")) for way, key in keys]
     return (
@@ -113,32 +116,15 @@ def _keyed(frame: pl.LazyFrame, keys: list[tuple[Way, pl.Expr]]) -> pl.LazyFrame
     )
 
 
-def _account_keys(platform: Platform) -> list[tuple[Way, pl.Expr]]:
-    name = pl.col("user_name")
-    mapped = {
-        Platform.SNOWFLAKE: [(Way.MAPPED_EXACTLY, name), (Way.MAPPED, name)],
-        Platform.DATABRICKS: [(Way.MAPPED, _caseless("user_name"))],
-    }
-    return [*mapped[platform], (Way.EMAIL, _caseless("user_email")), (Way.NAME, _caseless("user_name"))]
+def _account_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
+    mapped = enumerate((key.account for key in platform.user_keys), -len(platform.user_keys))
+    return [*mapped, (Way.EMAIL, _caseless("user_email")), (Way.NAME, _caseless("user_name"))]
 
 
-def _user_keys(platform: Platform) -> list[tuple[Way, pl.Expr]]:
-    mapped = {
-        Platform.SNOWFLAKE: [
-            (Way.MAPPED_EXACTLY, pl.col("snowflake_user")),
-            (Way.MAPPED, _identifier("snowflake_user")),
-        ],
-        Platform.DATABRICKS: [(Way.MAPPED, _caseless("databricks_user"))],
-    }
-    matched = [(way, _caseless(column)) for way in (Way.EMAIL, Way.NAME) for column in ("email", "user_id")]
-    return [*mapped[platform], *matched]
+def _user_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
+    mapped = enumerate((key.user for key in platform.user_keys), -len(platform.user_keys))
+    return [*mapped, *((way, _caseless(column)) for way in Way for column in ("email", "user_id"))]
 
 
 def _caseless(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase()
-
-
-def _identifier(column: str) -> pl.Expr:
-    """What Snowflake stores for an identifier as written in SQL."""
-    quoted = pl.col(column).str.extract(r'(?s)^"(.*)"$').str.replace_all('""', '"', literal=True)
-    return pl.coalesce(quoted, pl.col(column).str.to_uppercase())

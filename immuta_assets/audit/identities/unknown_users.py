@@ -13,7 +13,8 @@ from rapidfuzz import fuzz, process
 
 from immuta_assets.audit.identities.principals import MOST_OBJECTS
 from immuta_assets.audit.identities.resolution import ACCOUNT, identified, people
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms.platform import Platform
+from immuta_assets.platforms.registry import PLATFORMS
 
 PULL, CREATE, MAP = REMEDIES = ("pull from the identity manager", "create the user", "map the user name")
 """What the page "Unknown users in audit logs" offers to an administrator."""
@@ -24,13 +25,12 @@ STRONG_SCORE = 90.0
 """From this score on a suggestion is the remedy; anything below ``LEAST_SCORE`` is not suggested."""
 
 _USER = ["profile_id", "global_user_id", "iam_id", "user_id", "name"]
-_MAPPED_NAME = {Platform.SNOWFLAKE: "snowflake_user", Platform.DATABRICKS: "databricks_user"}
 
 
 class UnknownUsers(dy.Schema):
     """User names of a platform whose statements nobody in the tenant is known to have run."""
 
-    platform = dy.Enum([platform.value for platform in Platform], primary_key=True, description="The platform.")
+    platform = dy.Enum(list(PLATFORMS), primary_key=True, description="The platform, as ``technology`` of events.")
     user_name = dy.String(primary_key=True, description="Name on the platform.")
     user_email = dy.String(nullable=True, description="E-mail the platform knew last.")
     kind = dy.Enum(["PERSON", "SERVICE"], description="Kind of principal; a person unless the platform says otherwise.")
@@ -70,7 +70,7 @@ def unknown_users(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platf
     return UnknownUsers.validate(
         unknown.join(suggestions, on="user_name", how="left")
         .with_columns(
-            pl.lit(platform.value).alias("platform"),
+            pl.lit(platform.name).alias("platform"),
             pl.col("sample_objects", "suggestions").fill_null([]),
             remedy=_remedy(domains),
         )
@@ -147,7 +147,7 @@ def _suggestions(unknown: pl.DataFrame, known: pl.DataFrame, platform: Platform)
     users = _worded(
         known,
         "profile_id",
-        {"display name": "name", "e-mail": "email", "user id": "user_id", "mapped name": _MAPPED_NAME[platform]},
+        {"display name": "name", "e-mail": "email", "user id": "user_id", "mapped name": platform.mapped_name},
     )
     likely = (
         accounts.join(_scores(accounts["words"].unique(), users["words"].unique()), on="words")

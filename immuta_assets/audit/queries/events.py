@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
 
 import dataframely as dy
 import polars as pl
@@ -19,7 +17,9 @@ import polars as pl
 from immuta_assets.audit.identities.resolution import IdentifiedStatements
 from immuta_assets.audit.queries import objects
 from immuta_assets.frames import digests
-from immuta_assets.platforms.history import ACCESS_STATES, STATUSES, Platform
+from immuta_assets.platforms.history import ACCESS_STATES, STATUSES
+from immuta_assets.platforms.origin import Origin
+from immuta_assets.platforms.registry import PLATFORMS
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "query-events.immuta-assets")
 """Namespace of the ids of query events."""
@@ -41,17 +41,7 @@ _CONTEXT: dict[str, dy.Column] = {
     "host": dy.String(),
     "rowsProduced": dy.Int64(nullable=True),
     "warehouseId": dy.String(nullable=True),
-    "clientIp": dy.String(nullable=True),
-    "snowflakeUsername": dy.String(nullable=True),
-    "roleName": dy.String(nullable=True),
-    "warehouseName": dy.String(nullable=True),
-    "clusterNumber": dy.Int64(nullable=True),
-    "clusterId": dy.String(nullable=True),
-    "workspaceId": dy.String(nullable=True),
-    "service": dy.String(nullable=True),
-    "queryLanguage": dy.String(nullable=True),
-    "notebookId": dy.String(nullable=True),
-    "account": dy.Struct({"id": dy.String(nullable=True), "username": dy.String(nullable=True)}, nullable=True),
+    **{key: each.column for platform in PLATFORMS.values() for key, each in platform.context.items()},
 }
 _PAYLOAD: dict[str, dy.Column] = {
     "type": dy.String(),
@@ -102,29 +92,6 @@ class QueryEvents(dy.Schema):
         min=1, description="1, and one more whenever the content changed, or was withdrawn or restored."
     )
     withdrawn = dy.Bool(description="Whether the event no longer holds: the hour, read again, does not give it.")
-
-
-class Origin(NamedTuple):
-    """Where events come from: the tenant, and the platform's account and host.
-
-    Databricks' workspaces have hosts of their own; one without an entry in ``workspace_hosts`` has ``host``.
-    """
-
-    tenant_id: str
-    platform: Platform
-    account: str
-    host: str
-    workspace_hosts: Mapping[str, str] = MappingProxyType({})
-
-    @property
-    def hosts(self) -> set[str]:
-        """All hosts that events may come from."""
-        return {self.host, *self.workspace_hosts.values()}
-
-    @property
-    def path(self) -> tuple[str, str, str]:
-        """What the ids of events begin with."""
-        return (self.tenant_id, self.platform, self.account)
 
 
 def events(statements: pl.LazyFrame, accesses: pl.LazyFrame, catalog: objects.Catalog, origin: Origin) -> pl.LazyFrame:
@@ -231,14 +198,14 @@ def _payload(origin: Origin) -> dict[str, pl.Expr]:
 
 def _context(origin: Origin) -> pl.Expr:
     """Facts of the platform; a fact that it does not have is null."""
-    special = _snowflake() if origin.platform is Platform.SNOWFLAKE else _databricks()
     shared = {
+        "type": pl.lit(origin.platform.context_type),
         "host": _host(origin),
         "rowsProduced": pl.col("rows_produced"),
         "warehouseId": pl.col("warehouse_id"),
     }
     absent = {key: pl.lit(None, column.dtype) for key, column in _CONTEXT.items()}
-    return _struct(absent | shared | special)
+    return _struct(absent | shared | {key: each.value for key, each in origin.platform.context.items()})
 
 
 def _host(origin: Origin) -> pl.Expr:
@@ -247,26 +214,3 @@ def _host(origin: Origin) -> pl.Expr:
     return pl.col("workspace_id").replace_strict(
         dict(origin.workspace_hosts), default=origin.host, return_dtype=pl.String
     )
-
-
-def _snowflake() -> dict[str, pl.Expr]:
-    return {
-        "type": pl.lit("SnowflakeContext"),
-        "clientIp": pl.col("client_ip"),
-        "snowflakeUsername": pl.col("user_name"),
-        "roleName": pl.col("role_name"),
-        "warehouseName": pl.col("warehouse_name"),
-        "clusterNumber": pl.col("cluster_number"),
-    }
-
-
-def _databricks() -> dict[str, pl.Expr]:
-    return {
-        "type": pl.lit("DatabricksContext"),
-        "clusterId": pl.col("cluster_id"),
-        "workspaceId": pl.col("workspace_id"),
-        "service": pl.col("service"),
-        "queryLanguage": pl.lit("sql"),
-        "notebookId": pl.col("notebook_id"),
-        "account": pl.struct(id="account_id", username="user_name"),
-    }

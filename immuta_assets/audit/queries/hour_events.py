@@ -15,9 +15,10 @@ import polars as pl
 
 from immuta_assets.audit.identities.resolution import ACCOUNT, identified
 from immuta_assets.audit.queries import objects
-from immuta_assets.audit.queries.events import Origin, QueryEvents, events
+from immuta_assets.audit.queries.events import QueryEvents, events
 from immuta_assets.audit.queries.revisions import revised
 from immuta_assets.frames.streaming import streamed
+from immuta_assets.platforms.origin import Origin
 
 ROWS_AT_ONCE = 150_000
 """Statements and accesses that are worked on together; more only where a single statement has more."""

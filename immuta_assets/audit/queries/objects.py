@@ -1,9 +1,9 @@
 """What an event says of the objects a statement accessed: the data source behind a name, its columns, their tags.
 
-A name belongs to a data source by database, schema and table, compared as the platform compares identifiers: exactly
-for Snowflake, whatever their case for Databricks. Few objects and sets of columns repeat over many statements, so each
-different one is described once and events refer to it by number. Add to it when an event should say more of an object.
-Who ran the statement and how it ended belong to ``events``.
+A name belongs to a data source by database, schema and table, compared as the platform compares identifiers. Few
+objects and sets of columns repeat over many statements, so each different one is described once and events refer to it
+by number. Add to it when an event should say more of an object. Who ran the statement and how it ended belong to
+``events``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.platforms.history import Accesses, Platform
+from immuta_assets.platforms.history import Accesses
+from immuta_assets.platforms.platform import Platform
 
 TAG = dy.Struct(
     {
@@ -63,7 +64,6 @@ _NO_OBJECT = pl.DataFrame(
 )
 _TAGS = dy.List(TAG).dtype
 _COLUMNS = dy.List(COLUMN).dtype
-_QUOTES = {Platform.SNOWFLAKE: '"', Platform.DATABRICKS: "`"}
 _OBJECT_KEY = [name for name in Accesses.column_names() if name != "query_id"]
 _NAME_KEY = ["database_key", "schema_key", "table_key"]
 
@@ -96,7 +96,7 @@ def catalog(
     The frames are collections of the tenant.
     """
     here = pl.col("hostname").str.to_lowercase().is_in([host.lower() for host in hosts])
-    own = data_sources.filter(pl.col("technology").str.to_uppercase() == platform, here.fill_null(value=True))
+    own = data_sources.filter(pl.col("technology").str.to_uppercase() == platform.name, here.fill_null(value=True))
     source_tags = _tag_lists(own, ["data_source_id"], tags).rename({"tags": "source_tags"})
     sources = _by_name(own, platform).join(source_tags, on="data_source_id", how="left").collect().lazy()
     return Catalog(platform, sources, _column_tags(columns, sources, tags, platform).collect().lazy())
@@ -136,17 +136,7 @@ def _by_name(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
 
 
 def _name_key(columns: list[str], platform: Platform) -> list[pl.Expr]:
-    return [_key(column, platform).alias(key) for column, key in zip(columns, _NAME_KEY, strict=True)]
-
-
-def _key(column: str, platform: Platform) -> pl.Expr:
-    """Fold an identifier so that equal keys mean the same object on the platform."""
-    quote = _QUOTES[platform]
-    name = pl.col(column)
-    quoted = name.str.starts_with(quote) & name.str.ends_with(quote) & (name.str.len_bytes() > 1)
-    inner = name.str.slice(1, name.str.len_chars() - 2).str.replace_all(quote * 2, quote, literal=True)
-    bare = pl.when(quoted).then(inner).otherwise(name)
-    return bare.str.to_lowercase() if platform is Platform.DATABRICKS else bare
+    return [platform.fold_name(pl.col(column)).alias(key) for column, key in zip(columns, _NAME_KEY, strict=True)]
 
 
 def _tag_lists(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.LazyFrame:
@@ -168,10 +158,12 @@ def _tag_lists(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.La
 
 
 def _column_tags(columns: pl.LazyFrame, sources: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
-    """Return ``tags`` per ``data_source_id`` and ``column_key``; names that differ by case are one for Databricks."""
+    """Return ``tags`` per ``data_source_id`` and ``column_key``; names that the platform takes for one are one."""
     key = ["data_source_id", "column_key"]
     own = columns.join(sources, on="data_source_id", how="semi", maintain_order="left")
-    known = own.with_columns(_key("name", platform).alias("column_key")).unique(key, keep="first", maintain_order=True)
+    known = own.with_columns(platform.fold_name(pl.col("name")).alias("column_key")).unique(
+        key, keep="first", maintain_order=True
+    )
     return _tag_lists(known, key, tags)
 
 
@@ -187,7 +179,7 @@ def _column_lists(found: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     return (
         accessed.explode("name")
         .drop_nulls("name")
-        .with_columns(_key("name", catalog.platform).alias("column_key"))
+        .with_columns(catalog.platform.fold_name(pl.col("name")).alias("column_key"))
         .join(catalog.column_tags, on=["data_source_id", "column_key"], how="left", maintain_order="left")
         .select("object_index", columns=described)
         .group_by("object_index", maintain_order=True)
@@ -196,9 +188,8 @@ def _column_lists(found: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
 
 
 def _inferred(platform: Platform) -> pl.Expr:
-    """Databricks' events have the key only where it says something."""
     inferred = pl.col("inferred")
-    return inferred if platform is Platform.SNOWFLAKE else pl.when(inferred).then(inferred)
+    return inferred if platform.denies_inference else pl.when(inferred).then(inferred)
 
 
 def _targets(platform: Platform) -> pl.Expr:
@@ -206,13 +197,13 @@ def _targets(platform: Platform) -> pl.Expr:
         type=pl.lit("DATASOURCE"),
         id=pl.col("data_source_id").cast(pl.String),
         name=pl.coalesce("data_source_name", "object_name"),
-        technology=pl.lit(platform.value),
+        technology=pl.lit(platform.name),
     )
     return pl.concat_list(target)
 
 
 def _objects_accessed(platform: Platform) -> pl.Expr:
-    of_object = platform is Platform.SNOWFLAKE
+    of_object = platform.tags_objects
     accessed = pl.struct(
         name="object_name",
         datasourceId=pl.col("data_source_id").cast(pl.String),

@@ -16,6 +16,7 @@ import polars as pl
 import polars.selectors as cs
 
 from immuta_assets.platforms.hour import HOUR, SETTLE
+from immuta_assets.platforms.registry import PLATFORMS
 
 RECENT = timedelta(hours=24)
 """The newest hours, up to the newest covered one, that are compared with the ``BASELINE`` before them."""
@@ -293,9 +294,8 @@ def _is_unusual(count: int, share: float | None, before: float | None) -> bool:
 
 def _redacted_texts(row: Row) -> Iterator[Finding]:
     if row["redacted"]:
-        told = (
-            f"the platform withheld {row['redacted']:,} texts in the newest 24 hours; on Databricks add the principal "
-            "to the account group databricks_pii_access, on Snowflake see ENABLE_UNREDACTED_QUERY_SYNTAX_ERROR"
+        told = f"the platform withheld {row['redacted']:,} texts in the newest 24 hours; " + ", ".join(
+            platform.redaction_hint for platform in PLATFORMS.values()
         )
         yield _finding("redacted_texts", "WARN", row, told)
 

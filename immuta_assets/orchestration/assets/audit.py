@@ -8,7 +8,6 @@ are computed again. What an event says belongs to ``audit.queries.events``.
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import dagster as dg
 import dataframely as dy
@@ -18,7 +17,7 @@ from immuta_assets.audit.identities.principals import principals
 from immuta_assets.audit.identities.resolution import identified
 from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
 from immuta_assets.audit.queries import readings
-from immuta_assets.audit.queries.events import Origin, QueryEvents
+from immuta_assets.audit.queries.events import QueryEvents
 from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
 from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.audit.queries.status import LOOK_BACK, Status, findings, markdown, status
@@ -31,14 +30,10 @@ from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.platforms.connections import (
-    Connection,
-    EmbeddedConnection,
-    SnowflakeConnection,
-    UnityCatalogConnection,
-)
-from immuta_assets.platforms.history import Platform
+from immuta_assets.platforms import registry
+from immuta_assets.platforms.connection import Connection
 from immuta_assets.platforms.hour import HistoryError
+from immuta_assets.platforms.platform import Platform
 from immuta_assets.tenant.info import TenantInfo
 
 COLLECTIONS = ("tenant", *Snapshot._fields)
@@ -119,7 +114,7 @@ class _Hour:
             self._accesses,
             self._previous(),
             tenant.snapshot,
-            origin=_origin(self._connection, tenant.info.tenant_id),
+            origin=registry.make_origin(self._connection, tenant.info.tenant_id),
             moment=moment,
             hold=self._connection.hold,
             registered_only=self._connection.users == "registered",
@@ -156,17 +151,6 @@ def _counts(coverage: Iterable[pl.LazyFrame]) -> dict[str, int]:
     counted = pl.col("statements", "events", "withdrawn", "held", "unknown_statements", "unmapped_objects")
     counts: dict[str, int] = pl.concat(coverage).select(counted.sum()).collect().row(0, named=True)
     return counts
-
-
-def _origin(connection: Connection, tenant_id: str) -> Origin:
-    match connection:
-        case EmbeddedConnection():
-            return Origin(tenant_id, connection.platform, connection.account, connection.host)
-        case SnowflakeConnection(account=account):
-            return Origin(tenant_id, connection.platform, account, f"{account}.snowflakecomputing.com")
-        case UnityCatalogConnection(host=host):
-            # One region is one metastore: the host tells the account apart for everything that is read through it.
-            return Origin(tenant_id, connection.platform, host, host, connection.workspace_hosts)
 
 
 def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
@@ -210,11 +194,9 @@ def _hours(connection: Connection, store: ParquetStore, frame: str, since: str =
 
 
 def _by_platform(connections: Sequence[Connection]) -> Iterator[tuple[Platform, Iterable[Connection]]]:
-    return groupby(sorted(connections, key=_platform), key=_platform)
-
-
-def _platform(connection: Connection) -> Platform:
-    return connection.platform
+    for _, platform in sorted(registry.PLATFORMS.items()):
+        if same := [each for each in connections if each.platform is platform]:
+            yield platform, same
 
 
 def shown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:

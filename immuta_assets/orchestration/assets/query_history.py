@@ -1,23 +1,20 @@
 """The assets ``query_history/<connection>/…``: what ran on a data platform, hour by hour, as the platform tells it.
 
 ``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
-is read as a whole and replaces what was read of it before. Add a kind of connection where ``_reader`` and
-``count_hours`` choose the reader; what a platform's rows mean belongs to ``immuta_assets.platforms``.
+is read as a whole and replaces what was read of it before. How a kind of
+connection is read, and what a platform's rows mean, belongs to ``immuta_assets.platforms``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import dataframely as dy
-import duckdb
 import polars as pl
-from dagster_duckdb import DuckDBResource
 
 from immuta_assets.audit.identities.principals import Principals, changed_hours
 from immuta_assets.audit.queries import plan
@@ -29,17 +26,9 @@ from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
 from immuta_assets.orchestration.storage import ParquetStore
-from immuta_assets.platforms.connections import (
-    Connection,
-    EmbeddedConnection,
-    SnowflakeConnection,
-    UnityCatalogConnection,
-)
-from immuta_assets.platforms.embedded import reader as embedded
+from immuta_assets.platforms import registry
+from immuta_assets.platforms.connection import Connection
 from immuta_assets.platforms.history import Accesses, Statements
-from immuta_assets.platforms.hour import Counted, HistoryError, Hour
-from immuta_assets.platforms.snowflake import reader as snowflake
-from immuta_assets.platforms.unity_catalog import reader as unity_catalog
 
 FRAMES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses, "readings": Readings}
 RESULTS: dict[str, type[dy.Schema]] = {"principals": Principals, "coverage": Coverage}
@@ -73,7 +62,7 @@ def query_history(
             TemporaryDirectory(prefix=f"{connection.name}-") as spool,
             store.alone([key(connection.name, name) for name in FRAMES]),
             explained(connection.name),
-            _reader(connection) as read_hour,
+            registry.open_reader(connection) as read_hour,
         ):
             read = {key: read_hour(parse_hour_key(key), Path(spool, key), moment) for key in context.partition_keys}
             rows = {key: reading(parse_hour_key(key), hour.facts, moment) for key, hour in read.items()}
@@ -132,7 +121,7 @@ def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: 
     previous = None if stored is None else stored.collect()
     since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
     return plan.plan(
-        count_hours(connection, since, until, moment),
+        registry.count_hours(connection, since, until, moment),
         coverage,
         _renamed(connection, store),
         previous,
@@ -149,38 +138,3 @@ def _renamed(connection: Connection, store: ParquetStore) -> pl.Series:
     principals = store.scan_all(result_key(connection.name, "principals"), Principals)
     users = store.newest(snapshot.key("users"))
     return changed_hours(principals, users, connection.platform)
-
-
-@contextmanager
-def _reader(connection: Connection) -> Iterator[Callable[[datetime, Path, datetime], Hour]]:
-    """Give the function that reads an hour of a connection, into a spool folder, as far as it had come at a moment."""
-    match connection:
-        case SnowflakeConnection():
-            yield lambda hour, spool, moment: snowflake.read_hour(connection, hour, spool, now=moment)
-        case UnityCatalogConnection():
-            yield lambda hour, spool, moment: unity_catalog.read_hour(connection, hour, spool, now=moment)
-        case EmbeddedConnection():
-            with _opened(connection) as file:
-                yield lambda hour, _, moment: embedded.read_hour(file, connection.platform, hour, moment)
-
-
-def count_hours(connection: Connection, since: datetime, until: datetime, moment: datetime) -> dict[datetime, Counted]:
-    """Count what a connection has of hours from a moment until another, as far as it had come at a third."""
-    match connection:
-        case SnowflakeConnection():
-            return snowflake.count_hours(connection, since, until)
-        case UnityCatalogConnection():
-            return unity_catalog.count_hours(connection, since, until)
-        case EmbeddedConnection():
-            with _opened(connection) as file:
-                return embedded.count_hours(file, connection.platform, since, until, moment)
-
-
-@contextmanager
-def _opened(connection: EmbeddedConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not connection.path.is_file():
-        msg = f"Connection {connection.name}: {connection.path} is missing; correct its path in the connections file."
-        raise HistoryError(msg)
-    file = DuckDBResource(database=str(connection.path), connection_config={"access_mode": "READ_ONLY"})
-    with file.get_connection() as opened:
-        yield opened

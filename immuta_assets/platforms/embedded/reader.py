@@ -15,8 +15,9 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from immuta_assets.platforms.history import Accesses, Platform, Statements
+from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, bounds
+from immuta_assets.platforms.platform import Platform
 
 _TABLES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses}
 
@@ -73,7 +74,7 @@ def read_hour(connection: duckdb.DuckDBPyConnection, platform: Platform, hour: d
 
 
 def _window(platform: Platform, since: datetime, until: datetime, now: datetime) -> dict[str, str | datetime]:
-    return {"platform": platform.value, "since": since, "until": until, "now": now}
+    return {"platform": platform.name, "since": since, "until": until, "now": now}
 
 
 def _facts(counted: Counted, statements: pl.DataFrame, accesses: pl.DataFrame) -> ReadFacts:

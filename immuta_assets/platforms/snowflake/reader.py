@@ -18,11 +18,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from immuta_assets.platforms.connections import SnowflakeConnection
 from immuta_assets.platforms.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, bounds
 from immuta_assets.platforms.parts import parts
-from immuta_assets.platforms.snowflake import rows as snowflake_rows
-from immuta_assets.platforms.snowflake import views as snowflake_views
+from immuta_assets.platforms.snowflake import rows
+from immuta_assets.platforms.snowflake import views as account_usage
+from immuta_assets.platforms.snowflake.connection import SnowflakeConnection
 from immuta_assets.platforms.snowflake.views import View
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ _STANDARD_EDITION = (
 )
 
 
-def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, *, now: datetime) -> Hour:
+def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, moment: datetime) -> Hour:
     """Read the statements that ended in ``[hour, hour + 1 h)`` and what they accessed, by way of files in ``spool``.
 
-    ``hour`` and ``now``, the moment of the run, are aware; objects that have not come ``SETTLE`` after the hour are
+    ``hour`` and ``moment``, that of the run, are aware; objects that have not come ``SETTLE`` after the hour are
     taken to never come. Raises ``HistoryError`` when a grant is missing or anything is not read to its end.
     """
     start, end = bounds(hour)
@@ -69,11 +69,16 @@ def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, *, n
         counted = _count_hours(connection, session, start, end).get(start, Counted())
         reading = _Reading(connection, session, spool, counted)
         views, edition_warnings = _read_views(reading, start, end)
-    settled = bool(edition_warnings) or now >= end + SETTLE
+    settled = bool(edition_warnings) or moment >= end + SETTLE
     return _parsed(reading, views, settled=settled, warnings=edition_warnings)
 
 
-def count_hours(connection: SnowflakeConnection, since: datetime, until: datetime) -> dict[datetime, Counted]:
+def count_hours(
+    connection: SnowflakeConnection,
+    since: datetime,
+    until: datetime,
+    moment: datetime,  # noqa: ARG001 - what came later is counted, too: the account keeps no record of arrivals
+) -> dict[datetime, Counted]:
     """Count the rows of every hour of ``[since, until)``, two whole hours with a zone, in one statement.
 
     Keys are the starts of hours in UTC; hours without statements are absent. An hour that ``read_hour`` would read as
@@ -89,9 +94,9 @@ def _count_hours(
 ) -> dict[datetime, Counted]:
     started = (since - LONGEST_STATEMENT, until)
     window = (since, *started, QUERY_TAG, until, *started)
-    views = (snowflake_views.QUERY_HISTORY, snowflake_views.DIRECT_ACCESSES)
+    views = (account_usage.QUERY_HISTORY, account_usage.DIRECT_ACCESSES)
     with _explained(connection, *views), session.cursor() as cursor:
-        cursor.execute(snowflake_views.COUNTED_HOURS, [_bound(value) for value in window])
+        cursor.execute(account_usage.COUNTED_HOURS, [_bound(value) for value in window])
         return dict(map(_counted, cursor.fetchall()))
 
 
@@ -104,15 +109,15 @@ def _time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _read_views(reading: _Reading, start: datetime, end: datetime) -> tuple[snowflake_rows.Views, tuple[str, ...]]:
+def _read_views(reading: _Reading, start: datetime, end: datetime) -> tuple[rows.Views, tuple[str, ...]]:
     window = (start, start - LONGEST_STATEMENT, end, QUERY_TAG, end)
-    query_history = reading.drain(snowflake_views.QUERY_HISTORY, [window])
+    query_history = reading.drain(account_usage.QUERY_HISTORY, [window])
     access_history = reading.drain(reading.accesses, _starts(query_history) or [(start, end)])
-    sessions = reading.drain(snowflake_views.SESSIONS, [(start - LONGEST_SESSION, end)])
-    logins = reading.drain(snowflake_views.LOGIN_HISTORY, [(start - LONGEST_SESSION, end)])
-    users = reading.drain(snowflake_views.USERS, [()])
+    sessions = reading.drain(account_usage.SESSIONS, [(start - LONGEST_SESSION, end)])
+    logins = reading.drain(account_usage.LOGIN_HISTORY, [(start - LONGEST_SESSION, end)])
+    users = reading.drain(account_usage.USERS, [()])
     unrecorded = _is_empty(access_history) and not _is_empty(query_history) and not reading.records_accesses(end)
-    views = snowflake_rows.Views(query_history, access_history, sessions, logins, users)
+    views = rows.Views(query_history, access_history, sessions, logins, users)
     return views, (_STANDARD_EDITION,) if unrecorded else ()
 
 
@@ -138,7 +143,7 @@ class _Reading:
         self.counted = counted
         self.missing: list[str] = []
         direct = connection.objects == "direct"
-        self.accesses = snowflake_views.DIRECT_ACCESSES if direct else snowflake_views.BASE_ACCESSES
+        self.accesses = account_usage.DIRECT_ACCESSES if direct else account_usage.BASE_ACCESSES
 
     def drain(self, view: View, windows: Iterable[tuple[datetime | str, ...]]) -> pl.LazyFrame:
         """Read a view once for each window and return the rows of all."""
@@ -170,7 +175,7 @@ class _Reading:
         """Whether the account recorded any access in the days before; the Standard Edition records none."""
         view = self.accesses
         with _explained(self.connection, view), self.session.cursor() as cursor:
-            cursor.execute(snowflake_views.ACCESS_RECORDED, [_bound(end - _EDITION_PROBE), _bound(end)])
+            cursor.execute(account_usage.ACCESS_RECORDED, [_bound(end - _EDITION_PROBE), _bound(end)])
             row = cursor.fetchone()
         return row is not None and row[0] != "0"
 
@@ -192,12 +197,12 @@ def _bound(value: datetime | str) -> tuple[str, datetime] | str:
     return ("TIMESTAMP_LTZ", value) if isinstance(value, datetime) else value
 
 
-def _parsed(reading: _Reading, views: snowflake_rows.Views, *, settled: bool, warnings: tuple[str, ...]) -> Hour:
+def _parsed(reading: _Reading, views: rows.Views, *, settled: bool, warnings: tuple[str, ...]) -> Hour:
     """Write both frames into the spool folder, a range of statements at a time, and count what an operator asks for."""
     query_ids = views.query_history.select("query_id").unique().sort("query_id")
     try:
         files = [
-            _saved(snowflake_rows.within(views, condition), reading.spool, number, settled=settled)
+            _saved(rows.within(views, condition), reading.spool, number, settled=settled)
             for number, condition in enumerate(parts(query_ids, _STATEMENTS_AT_ONCE))
         ]
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError) as error:
@@ -207,16 +212,16 @@ def _parsed(reading: _Reading, views: snowflake_rows.Views, *, settled: bool, wa
     return Hour(statements, accesses, _facts(reading, views, statements, accesses, warnings))
 
 
-def _saved(views: snowflake_rows.Views, spool: Path, number: int, *, settled: bool) -> tuple[Path, Path]:
+def _saved(views: rows.Views, spool: Path, number: int, *, settled: bool) -> tuple[Path, Path]:
     statements, accesses = spool / f"statements-{number}.parquet", spool / f"accesses-{number}.parquet"
-    snowflake_rows.accesses(views).sink_parquet(accesses)
-    snowflake_rows.statements(views, pl.scan_parquet(accesses), settled=settled).sink_parquet(statements)
+    rows.accesses(views).sink_parquet(accesses)
+    rows.statements(views, pl.scan_parquet(accesses), settled=settled).sink_parquet(statements)
     return statements, accesses
 
 
 def _facts(
     reading: _Reading,
-    views: snowflake_rows.Views,
+    views: rows.Views,
     statements: pl.LazyFrame,
     accesses: pl.LazyFrame,
     warnings: tuple[str, ...],

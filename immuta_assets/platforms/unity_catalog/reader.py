@@ -13,12 +13,10 @@ from pathlib import Path
 
 import polars as pl
 
-from immuta_assets.platforms.connections import UnityCatalogConnection
 from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, bounds
 from immuta_assets.platforms.parts import parts
-from immuta_assets.platforms.unity_catalog import qualified_names
-from immuta_assets.platforms.unity_catalog import rows as unity_catalog_rows
-from immuta_assets.platforms.unity_catalog import tables as unity_catalog_tables
+from immuta_assets.platforms.unity_catalog import qualified_names, rows, tables
+from immuta_assets.platforms.unity_catalog.connection import UnityCatalogConnection
 from immuta_assets.platforms.unity_catalog.rows import PARSED_TEXTS, REDACTED_USER
 from immuta_assets.platforms.unity_catalog.session import Parameters, Session, session
 
@@ -30,9 +28,9 @@ _LATE_LINEAGE = timedelta(days=1)
 _STATEMENTS_AT_ONCE = 100_000
 
 _DRAINED = {
-    "history": unity_catalog_tables.HISTORY,
-    "lineage": unity_catalog_tables.LINEAGE,
-    "indirect": unity_catalog_tables.INDIRECT,
+    "history": tables.HISTORY,
+    "lineage": tables.LINEAGE,
+    "indirect": tables.INDIRECT,
 }
 """What a reading keeps in its spool folder, by name of the file."""
 
@@ -40,7 +38,12 @@ _HISTORY_TABLE = "system.query.history"
 _LINEAGE_TABLE = "system.access.column_lineage"
 
 
-def count_hours(connection: UnityCatalogConnection, since: datetime, until: datetime) -> dict[datetime, Counted]:
+def count_hours(
+    connection: UnityCatalogConnection,
+    since: datetime,
+    until: datetime,
+    moment: datetime,  # noqa: ARG001 - what came later is counted, too: the tables keep no record of arrivals
+) -> dict[datetime, Counted]:
     """Count what the platform has of each hour in ``[since, until)``, by the hour's start (UTC); empty ones are absent.
 
     ``since`` and ``until`` are whole hours with a time zone. Raises ``HistoryError`` when anything is refused.
@@ -50,17 +53,17 @@ def count_hours(connection: UnityCatalogConnection, since: datetime, until: date
         return _count(warehouse, window)
 
 
-def read_hour(connection: UnityCatalogConnection, hour: datetime, spool: Path, *, now: datetime | None = None) -> Hour:
+def read_hour(connection: UnityCatalogConnection, hour: datetime, spool: Path, moment: datetime) -> Hour:
     """Read the statements that ended in the hour and the objects they accessed; the frames scan files in ``spool``.
 
-    ``now`` (the present, unless given) decides whether lineage may still arrive. Raises ``HistoryError`` when anything
+    ``moment``, that of the run, decides whether lineage may still arrive. Raises ``HistoryError`` when anything
     is refused or breaks off; nothing of the hour may then be used.
     """
     start, end = bounds(hour)
     spool.mkdir(parents=True, exist_ok=True)
     with session(connection) as warehouse:
         counted = _drain(warehouse, _window(connection, start, end), spool).get(hour, Counted())
-    settled = (now or datetime.now(UTC)) >= end + SETTLE
+    settled = moment >= end + SETTLE
     statements, accesses, unparsed = _parsed(spool, connection.objects, settled=settled)
     return Hour(statements, accesses, _facts(spool, counted, statements, accesses, unparsed=unparsed))
 
@@ -80,7 +83,7 @@ def _drain(warehouse: Session, window: Parameters, spool: Path) -> dict[datetime
     """Write what the hour has into the spool folder; return what was counted before, so that it is never newer."""
     counted = _count(warehouse, window)
     for name, statement in _DRAINED.items():
-        warehouse.drain(unity_catalog_tables.ENDED + statement, window, spool / f"{name}.parquet")
+        warehouse.drain(tables.ENDED + statement, window, spool / f"{name}.parquet")
     return counted
 
 
@@ -92,7 +95,7 @@ def _count(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
             accesses=int(row["accesses"]),
             latest_end=row["latest_end"].astimezone(UTC),
         )
-        for row in warehouse.rows(unity_catalog_tables.ENDED + unity_catalog_tables.COUNT, window)
+        for row in warehouse.rows(tables.ENDED + tables.COUNT, window)
     }
 
 
@@ -102,17 +105,14 @@ def _parsed(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, p
     divided = parts(history, _STATEMENTS_AT_ONCE)
     statements = _kept(
         spool / "statements",
-        (unity_catalog_rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
+        (rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
     )
-    texts, unparsed = unity_catalog_rows.texts_to_parse(statements)
-    inferred = unity_catalog_rows.inferred(statements, qualified_names.tables(texts).lazy())
-    chosen = unity_catalog_rows.chosen(objects, indirect, choice)
+    texts, unparsed = rows.texts_to_parse(statements)
+    inferred = rows.inferred(statements, qualified_names.tables(texts).lazy())
+    chosen = rows.chosen(objects, indirect, choice)
     accesses = _kept(
         spool / "accesses",
-        (
-            unity_catalog_rows.accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids))
-            for ids in divided
-        ),
+        (rows.accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids)) for ids in divided),
     )
     return statements, accesses, unparsed
 

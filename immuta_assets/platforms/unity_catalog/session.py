@@ -22,8 +22,8 @@ from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 
-from immuta_assets.platforms.connections import UnityCatalogConnection
 from immuta_assets.platforms.hour import HistoryError
+from immuta_assets.platforms.unity_catalog.connection import UnityCatalogConnection
 
 if TYPE_CHECKING:
     from databricks.sql.client import Cursor

@@ -9,18 +9,20 @@ from typing import Any
 
 import polars as pl
 import pytest
-from accounts import DATABRICKS, HISTORY, NOON, SNOWFLAKE, USERS, Row, by_hand, frame, principals_of, statement, user
+from accounts import HISTORY, NOON, USERS, Row, by_hand, frame, principals_of, statement, user
 from dataframely.exc import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import Principals, changed_hours
-from immuta_assets.platforms.history import Platform
 from immuta_assets.platforms.hour import HOUR
+from immuta_assets.platforms.platform import Platform
+from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
+from immuta_assets.platforms.unity_catalog.platform import DATABRICKS
 from immuta_assets.tenant.collections import Users
 
 History = Sequence[tuple[Row, Collection[str]]]
-PLATFORMS = st.sampled_from(list(Platform))
+PLATFORMS = st.sampled_from([SNOWFLAKE, DATABRICKS])
 
 
 def hour_of(row: Row) -> datetime:

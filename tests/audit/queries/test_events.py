@@ -20,9 +20,10 @@ from query_rows import DATABRICKS, LATER, RECEIVED, SNOWFLAKE, access, data_sour
 from immuta_assets.audit.events import uam
 from immuta_assets.audit.identities.resolution import IdentifiedStatements
 from immuta_assets.audit.queries import objects
-from immuta_assets.audit.queries.events import NAMESPACE, Origin, QueryEvents, events
+from immuta_assets.audit.queries.events import NAMESPACE, QueryEvents, events
 from immuta_assets.audit.queries.revisions import revised
-from immuta_assets.platforms.history import ACCESS_STATES, STATUSES, Accesses, Platform
+from immuta_assets.platforms.history import ACCESS_STATES, STATUSES, Accesses
+from immuta_assets.platforms.origin import Origin
 from immuta_assets.tenant.collections import Columns, DataSources, Tags
 
 DOCUMENTED = [
@@ -62,14 +63,14 @@ def said(result: pl.DataFrame, origin: Origin = SNOWFLAKE) -> list[Any]:
 
 
 def event_id(origin: Origin, *names: str) -> str:
-    return str(uuid.uuid5(NAMESPACE, "\0".join([origin.tenant_id, origin.platform, origin.account, *names])))
+    return str(uuid.uuid5(NAMESPACE, "\0".join([origin.tenant_id, origin.platform.name, origin.account, *names])))
 
 
 def test_the_documented_snowflake_event_follows_from_platform_rows() -> None:
     documented = DOCUMENTED[0]
     payload, context = documented["auditPayload"], documented["auditPayload"]["technologyContext"]
     accessed, target = payload["objectsAccessed"][0], documented["targets"][0]
-    origin = Origin(documented["tenantId"], Platform.SNOWFLAKE, "example", context["host"])
+    origin = Origin(documented["tenantId"], SNOWFLAKE.platform, "example", context["host"])
     columns = sorted(column["name"] for column in accessed["columns"])
     statement: dict[str, Any] = {
         "query_id": payload["queryId"], "user_name": context["snowflakeUsername"],
@@ -105,7 +106,7 @@ def test_the_documented_unity_catalog_event_follows_from_platform_rows() -> None
     payload, context = documented["auditPayload"], documented["auditPayload"]["technologyContext"]
     accessed, target = payload["objectsAccessed"][0], documented["targets"][0]
     tagged = accessed["columns"][0]["tags"][0]
-    origin = Origin(documented["tenantId"], Platform.DATABRICKS, "dbc", context["host"])
+    origin = Origin(documented["tenantId"], DATABRICKS.platform, "dbc", context["host"])
     statement: dict[str, Any] = {
         "query_id": payload["queryId"], "user_name": context["account"]["username"],
         "session_id": documented["sessionId"], "started_at": datetime.fromisoformat(payload["startTime"]),

@@ -151,7 +151,7 @@ SERIES = st.lists(READINGS, min_size=1, max_size=4)
 
 
 def identifier(*names: str) -> str:
-    path = [SNOWFLAKE.tenant_id, SNOWFLAKE.platform, SNOWFLAKE.account, *names]
+    path = [*SNOWFLAKE.path, *names]
     return str(uuid.uuid5(NAMESPACE, "\0".join(path)))
 
 

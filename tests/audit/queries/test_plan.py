@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.queries.plan import READ_REASONS, plan, ranges, window
 from immuta_assets.audit.queries.readings import Coverage
-from immuta_assets.platforms.connections import REREAD_PLAN
+from immuta_assets.platforms.connection import REREAD_PLAN
 from immuta_assets.platforms.hour import HOUR, SETTLE, Counted
 
 MINUTE = timedelta(minutes=1)

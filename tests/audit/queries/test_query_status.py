@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from immuta_assets.audit.queries import plan
 from immuta_assets.audit.queries.readings import Coverage
 from immuta_assets.audit.queries.status import CHECKS, LOOK_BACK, RECENT, Status, findings, markdown, status
-from immuta_assets.platforms.connections import REREAD_PLAN
+from immuta_assets.platforms.connection import REREAD_PLAN
 from immuta_assets.platforms.hour import HOUR, SETTLE
 
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)

@@ -1,0 +1,195 @@
+"""What connections of every kind have in common: keys, secrets, and what is said of a wrong value.
+
+The file of connections holds no secrets: each is a reference ``{env: NAME}`` to an environment variable, resolved while
+the file is read. Add a key here when an operator must choose it for connections of every kind; the keys of one kind
+belong to its package, reading the file to ``connections``, and what holds for all connections at once to ``settings``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from immuta_assets.platforms.platform import Platform
+
+LONGEST_VALUE = 60
+REREAD_PLAN = (timedelta(minutes=5), *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 24, 72)))
+"""When an hour is read, counted from its end, unless a connection says otherwise."""
+
+NAME = "[a-z][a-z0-9_]*"
+"""Pattern of a connection's name: it is part of asset keys."""
+
+COMPLETE = "complete"
+"""Type of the validation errors whose message needs nothing but the key before it."""
+
+_SECRET_OPTION = re.compile(
+    r"passw|passphrase|passcode|token|secret|credential|private_key|_pwd|api_?key", re.IGNORECASE
+)
+
+
+class FileContext(NamedTuple):
+    """What the values of a file of connections are read with."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    platforms: Mapping[str, Platform]
+
+
+def require_context(info: ValidationInfo) -> FileContext:
+    """Return what values are read with; raises ``TypeError`` for a connection that is made in another way."""
+    if not isinstance(info.context, FileContext):
+        msg = "Connections are made by connections.load, which knows the environment."
+        raise TypeError(msg)
+    return info.context
+
+
+def refuse_value(message: str) -> PydanticCustomError:
+    """Return the error whose message follows the key: what is there, and what is allowed."""
+    return PydanticCustomError(COMPLETE, "{message}", {"message": message})
+
+
+def quote_value(value: object) -> str:
+    """Return a value of the file as messages show it: quoted, and cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def _resolve_secret(value: object, info: ValidationInfo) -> SecretStr:
+    match value:
+        case SecretStr():  # already resolved: the file cannot hold one
+            return value
+        case {"env": str(name), **others} if not others and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            secret = require_context(info).environment.get(name)
+        case _:
+            msg = "is not a reference (its value is not shown); allowed is {env: NAME of an environment variable}"
+            raise refuse_value(msg)
+    if not secret:
+        msg = f"refers to the environment variable {name}, which is not set"
+        raise refuse_value(msg)
+    return SecretStr(secret)
+
+
+def _parse_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):  # already read: the file cannot hold one
+        return value
+    parts = re.fullmatch(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,4})m)?", str(value), re.ASCII)
+    if parts is None:
+        msg = "not a duration"
+        raise ValueError(msg)
+    hours, minutes = (int(part or 0) for part in parts.groups())
+    return timedelta(hours=hours, minutes=minutes)
+
+
+def _require_ascending(plan: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if list(plan) != sorted(set(plan)):
+        msg = "not ascending"
+        raise ValueError(msg)
+    return plan
+
+
+_Duration = Annotated[timedelta, BeforeValidator(_parse_duration), Field(gt=timedelta(0))]
+
+
+def _resolve_options(value: object, info: ValidationInfo) -> dict[str, object]:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        msg = "is no mapping; allowed are keyword arguments of the platform's driver"
+        raise refuse_value(msg)
+    return {name: _resolve_option(name, option, info) for name, option in value.items()}
+
+
+def _resolve_option(name: str, value: object, info: ValidationInfo) -> object:
+    is_reference = isinstance(value, SecretStr) or (isinstance(value, dict) and "env" in value)
+    if not is_reference and (isinstance(value, bool) or not _SECRET_OPTION.search(name)):
+        return value
+    try:
+        return _resolve_secret(value, info)
+    except PydanticCustomError as error:
+        msg = f"holds {quote_value(name)}, which {error.message()}"
+        raise refuse_value(msg) from None
+
+
+def define_key(allowed: str, **options: Any) -> Any:  # noqa: ANN401  # as pydantic.Field
+    """Define a key of a connection by what is allowed in it, in words; the rest is as in ``pydantic.Field``."""
+    return Field(json_schema_extra={"allowed": allowed}, **options)
+
+
+Secret = Annotated[SecretStr | None, BeforeValidator(_resolve_secret)]
+
+
+def define_secret_key() -> Any:  # noqa: ANN401  # as pydantic.Field
+    """Define a key whose value is a reference to a secret; without it the secret is null."""
+    return define_key("{env: NAME of an environment variable}", default=None)
+
+
+def require_one_credential(given: list[str], allowed: str) -> None:
+    """Refuse a connection unless exactly one credential is given."""
+    if len(given) != 1:
+        msg = f"{' and '.join(given) or 'no credential'} is there; allowed is exactly one of {allowed}"
+        raise refuse_value(msg)
+
+
+class Connection(BaseModel):
+    """A way to a platform's query history, as an operator names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    if TYPE_CHECKING:
+
+        @property
+        def platform(self) -> Platform:
+            """The platform that is read: a constant of most kinds, a key of the others."""
+
+    name: str = define_key("text such as sales_eu: a to z, 0 to 9 and _, beginning with a letter", pattern=f"^{NAME}$")
+    reread: Annotated[tuple[_Duration, ...], AfterValidator(_require_ascending)] = define_key(
+        "an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]",
+        default=REREAD_PLAN,
+        min_length=1,
+    )
+    hold: bool = define_key(
+        "true (an event waits up to three hours for the objects of its statement) or false", default=True, strict=True
+    )
+    users: Literal["all", "registered"] = define_key(
+        "all (everybody's statements) or registered (those of the tenant's users)", default="all"
+    )
+    kind: str
+
+
+class WarehouseConnection(Connection):
+    """What the connections over a network have in common."""
+
+    objects: Literal["direct", "base"] = define_key(
+        "direct (the objects a statement names) or base (the tables below its views)", default="direct"
+    )
+    connect_options: Annotated[dict[str, object], BeforeValidator(_resolve_options)] = define_key(
+        "keyword arguments of the platform's driver", default_factory=dict, repr=False
+    )
+
+    @model_validator(mode="after")
+    def _refuse_keys_as_options(self) -> WarehouseConnection:
+        twice = sorted(self.connect_options.keys() & type(self).model_fields.keys())
+        if twice:
+            msg = f"connect_options holds {', '.join(twice)}; such a key belongs to the connection itself"
+            raise refuse_value(msg)
+        return self
+
+    def driver_options(self) -> dict[str, object]:
+        """``connect_options`` as the driver takes them, secrets in clear: never log or print them."""
+        return {
+            name: option.get_secret_value() if isinstance(option, SecretStr) else option
+            for name, option in self.connect_options.items()
+        }
