@@ -13,18 +13,20 @@ from datetime import date
 import dagster as dg
 
 from immuta_assets import settings as project
+from immuta_assets.audit.stored import ConnectionData, open_connection_data
+from immuta_assets.datasets.root import StoreRoot, open_root
 from immuta_assets.health.notifications import Notifier, NotifyError
 from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
 from immuta_assets.orchestration.assets.access_summary import tables
-from immuta_assets.orchestration.assets.audit import query_events, shown, unknown
-from immuta_assets.orchestration.assets.outcomes import access
+from immuta_assets.orchestration.assets.audit import Connected, query_events, shown, unknown
+from immuta_assets.orchestration.assets.outcomes import outcomes
 from immuta_assets.orchestration.assets.published import published
 from immuta_assets.orchestration.assets.query_history import planned, query_history
 from immuta_assets.orchestration.assets.tenant import tenant
 from immuta_assets.orchestration.destinations import expected, opened
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.partitions import hours as hours_since
-from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.orchestration.storage import DatasetIOManager, open_datasets
 from immuta_assets.platforms.connection import Connection
 from immuta_assets.platforms.connections import load
 
@@ -40,14 +42,16 @@ def graph(settings: project.Settings) -> dg.Definitions:
 
 
 def _graph(settings: project.Settings) -> dg.Definitions:
-    store = ParquetStore(root=str(settings.store))
-    connections = load(settings.connections, os.environ) if settings.connections.exists() else []
-    audit = [_audit(connections, store)] if connections else []
-    each = [_of(connection, store, settings.start) for connection in connections]
-    return dg.Definitions.merge(_export(settings, store), *audit, *each)
+    root = open_root(settings)
+    loaded = load(settings.connections, os.environ) if settings.connections.exists() else []
+    connections = [(each, open_connection_data(root, each.name)) for each in loaded]
+    audit = [_audit(connections, root)] if connections else []
+    each = [_of(connection, data, root, settings.start) for connection, data in connections]
+    storage = DatasetIOManager(open_datasets(root, [data for _, data in connections]))
+    return dg.Definitions.merge(_export(settings, root, storage), *audit, *each)
 
 
-def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
+def _export(settings: project.Settings, root: StoreRoot, storage: DatasetIOManager) -> dg.Definitions:
     """Return what becomes of a tenant dump, and what watches over it."""
     days = export_days(settings.export_timezone)
     watch = _watch(settings)
@@ -55,7 +59,7 @@ def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
     export = automation.export_job(versions, without=staleness.list_check_keys())
     republish = staleness.build_republish_job(versions)
     return dg.Definitions(
-        assets=[tenant(settings, days), access(days), *tables(days), published(settings, store, days)],
+        assets=[tenant(settings, days), outcomes(days), *tables(days), published(settings, root, days)],
         asset_checks=[
             checks.valid_policies(days),
             *checks.documented_nulls(days),
@@ -65,11 +69,11 @@ def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
         jobs=[export, republish],
         schedules=[automation.daily_export(export, settings.export_timezone)],
         sensors=[
-            staleness.build_destinations_sensor(watch, store, export, republish),
+            staleness.build_destinations_sensor(watch, root, export, republish),
             failure_alerts.build_failed_runs_sensor(watch),
             failure_alerts.build_failures_sensor(watch),
         ],
-        resources={"io_manager": store},
+        resources={"io_manager": storage},
         # Processes of their own would cost more than all steps together.
         executor=dg.in_process_executor,
     )
@@ -91,27 +95,27 @@ def _watch(settings: project.Settings) -> staleness.Watch:
     )
 
 
-def _of(connection: Connection, store: ParquetStore, start: date) -> dg.Definitions:
+def _of(connection: Connection, data: ConnectionData, root: StoreRoot, start: date) -> dg.Definitions:
     """Return what there is once per connection."""
     hours = hours_since(start)
     plan, ingest, reattribute = (
-        job(connection) for job in (automation.plan_job, automation.ingest_job, automation.reattribute_job)
+        job(connection, data) for job in (automation.plan_job, automation.ingest_job, automation.reattribute_job)
     )
     return dg.Definitions(
         assets=[
-            planned(connection, store, start),
-            query_history(connection, store, hours),
-            query_events(connection, store, hours),
+            planned(connection, data, root, start),
+            query_history(connection, data, hours),
+            query_events(connection, data, root, hours),
         ],
         jobs=[plan, ingest, reattribute],
         schedules=[automation.hourly_plan(connection, plan)],
-        sensors=[automation.due_hours(connection, store, [ingest, reattribute])],
+        sensors=[automation.due_hours(connection, data, [ingest, reattribute])],
     )
 
 
-def _audit(connections: Sequence[Connection], store: ParquetStore) -> dg.Definitions:
+def _audit(connections: Sequence[Connected], root: StoreRoot) -> dg.Definitions:
     """Return what there is once for all connections."""
-    assets = [unknown(connections, store), shown(connections, store)]
+    assets = [unknown(connections, root), shown(connections, root)]
     return dg.Definitions(assets=assets, jobs=[automation.load_job(connections)])
 
 

@@ -30,13 +30,15 @@ def show_events(*, connection: ConnectionName, hour: Hour) -> None:
 
 
 def _read_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
-    import polars as pl  # noqa: PLC0415
-
     from immuta_assets.audit.events import uam  # noqa: PLC0415
+    from immuta_assets.audit.stored import open_connection_data  # noqa: PLC0415
+    from immuta_assets.datasets.root import open_root  # noqa: PLC0415
 
-    path = settings.store / "audit" / "query_events" / name / f"{hour}.parquet"
     platform = find_connection(settings, name).platform
-    if not path.exists():
-        msg = f"{path} is missing: run immuta-assets ingest --connection {name} --hour {hour[:10]}T{hour[11:13]} first."
+    events = open_connection_data(open_root(settings), name).query_events.scan_if_stored(hour)
+    if events is None:
+        shown = f"{hour[:10]}T{hour[11:13]}"
+        command = f"immuta-assets ingest --connection {name} --hour {shown}"
+        msg = f"No events of {name}, {shown} UTC, are stored in {settings.store}: run {command} first."
         raise SettingsError(msg)
-    yield from uam.lines(pl.read_parquet(path), platform)
+    yield from uam.lines(events.collect(), platform)

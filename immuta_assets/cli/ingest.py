@@ -111,11 +111,10 @@ def _print_rows(rows: Mapping[str, int]) -> None:
 
 def _print_unknown(settings: Settings) -> None:
     """List the platform users nobody knows, with what to do about each."""
-    import polars as pl  # noqa: PLC0415
+    from immuta_assets.audit.stored import open_unknown_users  # noqa: PLC0415
+    from immuta_assets.datasets.root import open_root  # noqa: PLC0415
 
-    from immuta_assets.orchestration.storage import UNPARTITIONED  # noqa: PLC0415
-
-    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / f"{UNPARTITIONED}.parquet")
+    unknown = open_unknown_users(open_root(settings)).scan().collect()
     headings = ("platform", "kind", "statements", "last seen", "remedy", "perhaps")
     table = console.make_table("unknown user", numbers=headings)
     for row in unknown.iter_rows(named=True):

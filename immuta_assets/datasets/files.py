@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -17,10 +18,14 @@ from typing import IO
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.datasets.dataset import UNPARTITIONED, Committed, NotStoredError
+from immuta_assets.datasets.dataset import UNPARTITIONED, Committed, NotStoredError, StaleError
 from immuta_assets.datasets.hour_files import SUFFIX, compute_digest
 from immuta_assets.datasets.root import StoreRoot
-from immuta_assets.frames.parquet import require_rules, write_frame
+from immuta_assets.frames.parquet import require_rules, require_schema, write_frame
+from immuta_assets.object_store import ConflictError
+
+_MADE_OF = "made_of"
+_ATTEMPTS = 20
 
 WriteFile = Callable[[IO[bytes]], None]
 
@@ -51,6 +56,42 @@ class FileDataset:
             committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._key(partition)))
             self.root.place(draft, self._key(partition))
             return committed
+
+    def update(
+        self, compute: Callable[[], pl.DataFrame], partition: str = UNPARTITIONED, made_of: str = ""
+    ) -> pl.DataFrame:
+        """Bring a partition up to date with what it is computed of, and return it.
+
+        Where others update it at the same time, the one who writes last has seen what all of them saw. A partition that
+        says that it is ``made_of`` the same already stays as it is.
+        """
+        key = self._key(partition)
+        for _ in range(_ATTEMPTS):
+            before = self.root.store.head(key)
+            if before and made_of and (stored := self._read_made_of(key, made_of)) is not None:
+                return stored
+            frame = compute()
+            content = self._encode(frame, made_of)
+            try:
+                if before:
+                    self.root.store.put_bytes(key, content, if_match=before.etag)
+                else:
+                    self.root.store.put_bytes(key, content, if_absent=True)
+            except ConflictError:
+                continue
+            return frame
+        msg = f"{self.key} was updated by others {_ATTEMPTS:,} times in a row: run it again."
+        raise StaleError(msg)
+
+    def describe_version(self, partition: str) -> str:
+        """Return a text that changes whenever a partition does."""
+        facts = self.root.store.head(self._stored_key(partition))
+        return f"{self.key}/{partition}={facts.etag if facts else ''}"
+
+    def locate(self, partition: str) -> str:
+        """Return the URI of the file of a partition."""
+        place = self.root.locate(self._key(partition))
+        return place if "://" in place else Path(place).absolute().as_uri()
 
     def scan(self, partitions: Collection[str] | None = None) -> pl.LazyFrame:
         """Scan partitions in order, by default all; see ``Dataset``."""
@@ -104,6 +145,18 @@ class FileDataset:
             committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._key(partition)))
             self.root.place(draft, self._key(partition))
             return committed
+
+    def _encode(self, frame: pl.DataFrame, made_of: str) -> bytes:
+        """Return the file of a small frame, held to the schema."""
+        require_schema(self.schema, frame)
+        with BytesIO() as file:
+            frame.write_parquet(file, metadata={_MADE_OF: made_of})
+            return file.getvalue()
+
+    def _read_made_of(self, key: str, made_of: str) -> pl.DataFrame | None:
+        """Read a file that is made of these, or return None for any other."""
+        content = BytesIO(self.root.store.read(key))
+        return pl.read_parquet(content) if pl.read_parquet_metadata(content).get(_MADE_OF) == made_of else None
 
     def _key(self, partition: str) -> str:
         return f"{self.key}/{partition}{SUFFIX}"

@@ -121,6 +121,11 @@ class HourlyDataset:
         keys += [f"{self.key}/{path.name}" for path in self._former().values()]
         return {key: compute_digest(self.root.store.read(key)) for key in keys}
 
+    def describe_version(self) -> str:
+        """Return a text that changes whenever an hour does."""
+        table = self.log.refresh()
+        return f"{self.key}={table.version() if table else -1}+{len(self._former())}"
+
     def former_files(self) -> dict[str, Path]:
         """Return the files of older versions that the table does not hold, by the key of their hour."""
         return {hour_key(hour): path for hour, path in self._former().items()}

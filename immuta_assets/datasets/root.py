@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 from uuid import uuid4
 
 from immuta_assets.object_store import Store, StoreOptions, open_store, parse, storage_options
+from immuta_assets.settings import Settings
 
 DRAFTS = ".unfinished"
 """Folder of the drafts on a local disk; it lies in the root, so that a rename can place them."""
@@ -88,6 +89,11 @@ class StoreRoot:
         """Remove the drafts of local writers that were killed."""
         for path in (self.folder / DRAFTS).glob("*") if self.folder else ():
             remove_unlocked(path)
+
+
+def open_root(settings: Settings) -> StoreRoot:
+    """Return where the settings say that everything is stored; nothing is read yet."""
+    return StoreRoot(str(settings.store))
 
 
 @contextmanager

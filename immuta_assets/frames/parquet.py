@@ -41,6 +41,14 @@ def write_frame(frame: pl.LazyFrame, schema: type[dy.Schema], file: IO[bytes], a
         raise SchemaError(_problem(schema, _nulls(schema, frame))) from error
 
 
+def require_schema(schema: type[dy.Schema], frame: pl.DataFrame) -> None:
+    """Raise ``SchemaError`` where a small frame breaks its schema."""
+    _require_types(schema, frame.schema)
+    if nulls := _nulls(schema, frame.lazy()):
+        raise SchemaError(_problem(schema, nulls))
+    require_rules(schema, frame.lazy())
+
+
 def require_rules(schema: type[dy.Schema], frame: pl.LazyFrame) -> None:
     """Raise ``SchemaError`` where values, keys or further rules of ``schema`` do not hold in a frame read from a file.
 

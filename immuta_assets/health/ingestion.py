@@ -8,17 +8,18 @@ No platform and no instance of Dagster is asked: a watch on another machine judg
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import dataframely as dy
 import polars as pl
+from deltalake.exceptions import DeltaError
 
 from immuta_assets.audit.queries.plan import Plan
-from immuta_assets.audit.queries.readings import Coverage
 from immuta_assets.audit.queries.status import LOOK_BACK, Finding, findings, status
+from immuta_assets.audit.stored import open_connection_data
+from immuta_assets.datasets.root import open_root
+from immuta_assets.object_store import StoreError
 from immuta_assets.platforms.connections import ConnectionsError, load_names
 from immuta_assets.settings import Settings
 
@@ -66,7 +67,7 @@ def watch_ingestion(settings: Settings, now: datetime) -> list[IngestionJudgemen
 def _watch_connection(settings: Settings, name: str, now: datetime) -> IngestionJudgement:
     try:
         coverage, plans = read_ingestion(settings, name, now - LOOK_BACK)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, DeltaError, StoreError, pl.exceptions.PolarsError) as error:
         # The error itself may quote what is stored.
         note = f"{name}: what is stored of it in {settings.store} cannot be read ({type(error).__name__})."
         return IngestionJudgement(name, IngestionVerdict.UNKNOWN, notes=[note])
@@ -77,23 +78,15 @@ def _watch_connection(settings: Settings, name: str, now: datetime) -> Ingestion
 def read_ingestion(settings: Settings, connection: str, since: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read the ``Coverage`` of a connection's hours from a moment on, and its newest ``Plan``, with its name.
 
-    Raises ``OSError`` and ``PolarsError`` for files that cannot be read.
+    Raises ``StoreError``, ``OSError``, ``DeltaError`` and ``PolarsError`` for what cannot be read.
     """
-    first = f"{since.astimezone(UTC):%Y-%m-%d-%H:%M}"
-    hours = sorted(Path(settings.store, "audit", "coverage", connection).glob("*.parquet"))
-    plan = Path(settings.store, "query_history", connection, "plan", "all.parquet")
+    data = open_connection_data(open_root(settings), connection)
+    plan = data.plan.scan_if_stored()
     named = pl.lit(connection).alias("connection")
     return (
-        _read_files([path for path in hours if path.stem >= first], Coverage).with_columns(named),
-        _read_files([plan] if plan.exists() else [], Plan).with_columns(named),
+        data.coverage.scan(since=since).collect().with_columns(named),
+        (Plan.create_empty() if plan is None else plan.collect()).with_columns(named),
     )
-
-
-def _read_files(paths: list[Path], schema: type[dy.Schema]) -> pl.DataFrame:
-    """Read the columns of ``schema``; paths are literal, whatever letters they hold."""
-    if not paths:
-        return schema.create_empty()
-    return pl.read_parquet(paths, glob=False, columns=schema.column_names())
 
 
 def judge_ingestion(

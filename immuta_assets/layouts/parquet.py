@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import dataframely as dy
 import polars as pl
@@ -59,9 +59,18 @@ def write(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, export_da
     ``export_date`` (UTC without a zone) is kept in the footer too, so that an empty table has one. Raises
     ``LayoutError`` where the frame breaks the contract of ``schema``.
     """
+    with replacing(path) as file:
+        stream_table(frame, schema, file, path, export_date=export_date)
+    logger.info("wrote %s (%s bytes)", path.name, f"{path.stat().st_size:,}")
+
+
+def stream_table(
+    frame: pl.LazyFrame, schema: type[dy.Schema], file: IO[bytes], path: Path, *, export_date: datetime
+) -> None:
+    """Stream ``frame`` into an open file as ``write`` does; messages name ``path``."""
     arrow_schema = _physical_schema(frame, schema, path)
     metadata = {"ARROW:schema": _plain_footer(schema), "export_date": export_date.isoformat()}
-    with replacing(path) as file, _explaining_nulls(frame, schema, path):
+    with _explaining_nulls(frame, schema, path):
         frame.sink_parquet(
             file,
             compression="zstd",
@@ -70,7 +79,6 @@ def write(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, export_da
             metadata=metadata,
             arrow_schema=arrow_schema,
         )
-    logger.info("wrote %s (%s bytes)", path.name, f"{path.stat().st_size:,}")
 
 
 def inspect(path: Path, schema: type[dy.Schema]) -> FileFacts:

@@ -14,12 +14,12 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.audit.queries import plan
+from immuta_assets.audit.stored import ConnectionData
 from immuta_assets.datasets.export_days import OPENS_AT, day_of
 from immuta_assets.datasets.hours import hour_key
 from immuta_assets.orchestration.assets import query_history as history
-from immuta_assets.orchestration.assets.audit import RESULTS, STATUS, UNKNOWN_USERS
+from immuta_assets.orchestration.assets.audit import MADE, STATUS, UNKNOWN_USERS, Connected
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.platforms.connection import Connection
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> J
     ``without`` are checks that have no export day.
     """
     published = dg.AssetSelection.key_prefixes(*(["published", version] for version in layouts))
-    wanted = dg.AssetSelection.groups("tenant", "access", "access_summary") | published.upstream()
+    wanted = dg.AssetSelection.groups("tenant", "outcomes", "access_summary") | published.upstream()
     return dg.define_asset_job(
         EXPORT,
         selection=wanted - dg.AssetSelection.checks(*without),
@@ -70,48 +70,53 @@ def reattribute_job_name(connection: str) -> str:
     return f"reattribute_{connection}"
 
 
-def ingest_job(connection: Connection) -> Job:
+def ingest_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that loads audit events of a connection: hours of its history, and what becomes of them."""
     return dg.define_asset_job(
         ingest_job_name(connection.name),
-        selection=dg.AssetSelection.assets(*(history.key(connection.name, name) for name in history.FRAMES))
-        | _results(connection),
+        selection=dg.AssetSelection.assets(*(history.asset_key(data.hourly[name]) for name in history.READ))
+        | _select_results(data),
         tags={CONNECTION: connection.name},
         description=f"Read hours of query history of {connection.name}, make their audit events, list unknown users.",
     )
 
 
-def reattribute_job(connection: Connection) -> Job:
+def reattribute_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that attributes events of stored hours anew, to people whom the tenant knows otherwise now."""
     return dg.define_asset_job(
         reattribute_job_name(connection.name),
-        selection=_results(connection),
+        selection=_select_results(data),
         tags={CONNECTION: connection.name},
         description=f"Make the events of stored hours of {connection.name} again for people whom the "
         "tenant knows otherwise now; the platform is not read.",
     )
 
 
-def _results(connection: Connection) -> dg.AssetSelection:
-    keys = [history.result_key(connection.name, name) for name in RESULTS]
+def _select_results(data: ConnectionData) -> dg.AssetSelection:
+    keys = [history.asset_key(data.hourly[name]) for name in MADE]
     return dg.AssetSelection.assets(*keys, UNKNOWN_USERS, STATUS)
 
 
-def plan_job(connection: Connection) -> Job:
-    """Return the job that finds the hours of a connection which are to be read now."""
+def plan_job(connection: Connection, data: ConnectionData) -> Job:
+    """Return the job that finds the hours of a connection which are to be read now.
+
+    It also brings up to date what is derived from many hours: a run that was killed may have left it behind.
+    """
     return dg.define_asset_job(
         plan_job_name(connection.name),
-        selection=dg.AssetSelection.assets(history.key(connection.name, "plan"), STATUS),
+        selection=dg.AssetSelection.assets(history.asset_key(data.plan), UNKNOWN_USERS, STATUS),
         tags={CONNECTION: connection.name},
         description=f"Find the hours of {connection.name} that are due; its sensor then requests runs that read them.",
     )
 
 
-def load_job(connections: Sequence[Connection]) -> Job:
+def load_job(connections: Sequence[Connected]) -> Job:
     """Return the job by which an operator loads audit events now: whatever is due on any connection."""
     return dg.define_asset_job(
         LOAD,
-        selection=dg.AssetSelection.assets(*(history.key(each.name, "plan") for each in connections), STATUS),
+        selection=dg.AssetSelection.assets(
+            *(history.asset_key(data.plan) for _, data in connections), UNKNOWN_USERS, STATUS
+        ),
         description="Load audit events now: find the hours of every connection that are due; the sensors then request "
         "runs that read them.",
     )
@@ -176,7 +181,7 @@ def due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
             yield DueRun(job(connection), tags)
 
 
-def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) -> dg.SensorDefinition:
+def due_hours(connection: Connection, data: ConnectionData, jobs: Sequence[Job]) -> dg.SensorDefinition:
     """Return the sensor that asks for the runs of a connection's newest plan; ``jobs`` are those it may ask for."""
 
     @dg.sensor(
@@ -188,7 +193,7 @@ def due_hours(connection: Connection, store: ParquetStore, jobs: Sequence[Job]) 
         "once per plan.",
     )
     def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        stored = store.scan_if_stored(history.key(connection.name, "plan"))
+        stored = data.plan.scan_if_stored()
         if stored is None:
             return dg.SkipReason("There is no plan yet.")
         planned = stored.collect()

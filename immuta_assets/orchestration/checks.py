@@ -28,7 +28,7 @@ Days = dg.PartitionsDefinition[str]
 
 TENANT = dg.AssetKey(["tenant", "tenant"])
 POLICIES = dg.AssetKey(["prpr2", "policy-metadata"])
-DATA_SOURCE_PROFILES = dg.AssetKey(["access", "profiles", "data_sources"])
+DATA_SOURCE_PROFILES = dg.AssetKey(["outcomes", "data_sources"])
 COMPACT_LEFTS = {"policy_outcomes_to_users": "users", "policy_outcomes_to_policies": "reasons"}
 """Joins of policy-outcomes are proved on the frame of the compact form that holds every id, never on its rows."""
 
@@ -194,7 +194,7 @@ def joins(days: Days) -> list[dg.AssetChecksDefinition]:
 def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
     key = dg.AssetKey(["prpr2", join.left])
     compact = COMPACT_LEFTS.get(join.name)
-    left = {"left": dg.AssetIn(["access", "profiles", compact])} if compact else {}
+    left = {"left": dg.AssetIn(["outcomes", compact])} if compact else {}
 
     @dg.asset_check(
         asset=key,

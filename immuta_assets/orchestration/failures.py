@@ -15,7 +15,9 @@ from contextlib import contextmanager
 import dagster as dg
 import polars as pl
 
+from immuta_assets.datasets.dataset import NotStoredError, StaleError
 from immuta_assets.datasets.export_days import ExportDayError
+from immuta_assets.frames.parquet import SchemaError
 from immuta_assets.layouts.parquet import LayoutError
 from immuta_assets.object_store import StoreError, UnavailableError
 from immuta_assets.object_store import folder as folder_store
@@ -23,7 +25,17 @@ from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.publishing.publish import PublishError
 from immuta_assets.tenant.dump import DumpError
 
-DOMAIN_ERRORS = (DumpError, ExportDayError, HistoryError, LayoutError, PublishError, StoreError)
+DOMAIN_ERRORS = (
+    DumpError,
+    ExportDayError,
+    HistoryError,
+    LayoutError,
+    NotStoredError,
+    PublishError,
+    SchemaError,
+    StaleError,
+    StoreError,
+)
 RETRIES = dg.RetryPolicy(max_retries=2, delay=2, jitter=dg.Jitter.PLUS_MINUS)
 """How often and after how many seconds a step whose storage stumbled is tried again."""
 

@@ -17,9 +17,10 @@ from typing import Any, Literal, NamedTuple
 
 import dagster as dg
 
+from immuta_assets.audit.stored import open_connection_data
 from immuta_assets.datasets.export_days import ExportDayError, day_of, export_day
+from immuta_assets.datasets.root import open_root
 from immuta_assets.definitions import graph
-from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.tenant import dump_folder
 from immuta_assets.orchestration.automation import (
     EXPORT,
@@ -30,7 +31,6 @@ from immuta_assets.orchestration.automation import (
     plan_job_name,
 )
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.info import TenantInfo
@@ -160,10 +160,10 @@ def run_due(
 
     A failed run ends it; what is due then is due the next time. Raises like ``run_export``.
     """
-    store = ParquetStore(root=str(settings.store))
+    data = open_connection_data(open_root(settings), connection)
     runs = [_in_process(settings, plan_job_name(connection), {MOMENT: moment.isoformat()}, instance, progress)]
     if runs[0].success:
-        plan = store.scan(history.key(connection, "plan")).collect()
+        plan = data.plan.scan().collect()
         for due in due_runs(connection, plan):
             runs.append(_in_process(settings, due.job, due.tags, instance, progress))
             if not runs[-1].success:
@@ -186,15 +186,17 @@ def _in_process(
 
 def _ingested(runs: Sequence[dg.ExecuteInProcessResult]) -> Ingested:
     checks = [_check(evaluation) for evaluation in runs[-1].get_asset_check_evaluations()]
+    return Ingested(_count_rows(runs), checks, _failure(runs[-1], []))
+
+
+def _count_rows(runs: Sequence[dg.ExecuteInProcessResult]) -> dict[str, int]:
+    """Count what several runs stored per asset: the rows of all hours, the newest rows of what has no partitions."""
     rows = Counter[str]()
-    for run in runs:
-        rows.update(_rows(run))
-    return Ingested(dict(rows), checks, _failure(runs[-1], []))
-
-
-def _rows(run: dg.ExecuteInProcessResult) -> dict[str, int]:
-    stored = [event.step_materialization_data.materialization for event in run.get_asset_materialization_events()]
-    return {one.asset_key.to_user_string(): _row_count(one) for one in stored}
+    for event in (event for run in runs for event in run.get_asset_materialization_events()):
+        stored = event.step_materialization_data.materialization
+        asset = stored.asset_key.to_user_string()
+        rows[asset] = _row_count(stored) + (rows[asset] if stored.partition else 0)
+    return dict(rows)
 
 
 def _row_count(materialization: dg.AssetMaterialization) -> int:

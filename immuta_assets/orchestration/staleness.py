@@ -13,14 +13,15 @@ import dagster as dg
 import msgspec
 
 from immuta_assets.datasets.export_days import day_of
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.health import status
 from immuta_assets.health.incidents import Incident, IncidentChange, apply_changes, find_changes
 from immuta_assets.health.notifications import Kind, Message, Notifier
 from immuta_assets.layouts.lifecycle import published_on
+from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
 from immuta_assets.orchestration.causes import REPUBLISH, find_probable_cause
-from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.publishing.verdicts import FAMILIES, MEANINGS, REPAIRABLE, Expected, Judgement, Verdict
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ def build_republish_job(versions: Iterable[str]) -> "Job":
     )
 
 
-def build_destinations_sensor(
-    watch: Watch, store: ParquetStore, export: "Job", republish: "Job"
-) -> dg.SensorDefinition:
+def build_destinations_sensor(watch: Watch, root: StoreRoot, export: "Job", republish: "Job") -> dg.SensorDefinition:
     """Return the sensor that judges the destinations, sends messages about them and asks for runs that repair them."""
 
     @dg.sensor(
@@ -121,7 +120,7 @@ def build_destinations_sensor(
         }
         incidents = _send_changes(watch, context, judgements, before.incidents)
         return dg.SensorResult(
-            run_requests=list(_request_repairs(watch, context.instance, store, judgements, incidents)),
+            run_requests=list(_request_repairs(watch, context.instance, root, judgements, incidents)),
             asset_events=[evaluations[name] for name, text in said.items() if before.evaluated.get(name) != text],
             cursor=msgspec.json.encode(Memory(incidents, said)).decode(),
         )
@@ -216,7 +215,7 @@ def _write_message(
 def _request_repairs(
     watch: Watch,
     instance: dg.DagsterInstance,
-    store: ParquetStore,
+    root: StoreRoot,
     judgements: Sequence[Judgement],
     incidents: Mapping[str, Incident],
 ) -> Iterator[dg.RunRequest]:
@@ -227,7 +226,7 @@ def _request_repairs(
     now = watch.clock()
     asked: dict[tuple[str, str], str] = {}
     for each in judgements:
-        repair = _choose_repair(each, day_of(now, watch.expected.timezone), _find_stored_day(watch, store, each.day))
+        repair = _choose_repair(each, day_of(now, watch.expected.timezone), _find_stored_day(watch, root, each.day))
         if repair:
             asked.setdefault(repair, _name_attempt(incidents.get(each.destination), now, watch.repeat_every))
     for (job, day), attempt in asked.items():
@@ -252,12 +251,8 @@ def _choose_repair(judgement: Judgement, today: date, stored: str | None) -> tup
     return REPUBLISH, stored
 
 
-def _find_stored_day(watch: Watch, store: ParquetStore, day: date) -> str | None:
+def _find_stored_day(watch: Watch, root: StoreRoot, day: date) -> str | None:
     """Return the newest export day of which the store holds every file that is published."""
-    keys = [
-        dg.AssetKey([version, table])
-        for version in published_on(watch.expected.layouts, day)
-        for table in LAYOUTS[version].tables
-    ]
-    days = [{path.stem for path in store.stored(key)} for key in keys]
+    tables = [open_layout(root, version) for version in published_on(watch.expected.layouts, day)]
+    days = [set(table.partitions()) for layout in tables for table in layout.values()]
     return max(set.intersection(*days), default=None)

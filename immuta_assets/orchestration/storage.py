@@ -1,29 +1,33 @@
-"""Storage: where assets lie between the steps, one Parquet file per asset and partition.
+"""Storage in Dagster: the IO manager, a few lines over the datasets.
 
-Change here how frames are written and read. Where people's consumers read belongs to ``publishing``, what a file of the
-export looks like to ``layouts``.
+What is stored, and how, belongs to ``datasets`` and to the modules ``stored`` of the domain packages. Metadata holds
+counts and places, never rows.
 """
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import dagster as dg
 import dataframely as dy
 import polars as pl
-import pyarrow.parquet as pq
 
+from immuta_assets.audit.stored import ConnectionData, open_status, open_unknown_users
+from immuta_assets.datasets.dataset import UNPARTITIONED, Committed, Dataset
+from immuta_assets.datasets.files import FileDataset
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.layouts import parquet
-from immuta_assets.object_store.files import remove_unfinished, replacing
+from immuta_assets.layouts.stored import open_layout
+from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.failures import explained
+from immuta_assets.outcomes.stored import open_outcomes
+from immuta_assets.tenant.stored import open_tenant
 
-UNPARTITIONED = "all"
-"""Stands for the partition of an asset that has none."""
+Frame = pl.DataFrame | pl.LazyFrame
+Metadata = Mapping[str, dg.MetadataValue | int | float | str]
 
 
 class ExportTable(NamedTuple):
@@ -34,88 +38,73 @@ class ExportTable(NamedTuple):
     export_date: datetime
 
 
-class ParquetStore(dg.ConfigurableIOManager):
-    """Store frames as ``<root>/<key…>/<partition>.parquet`` and load them as one ``LazyFrame`` over all partitions.
+class HourlyFrames(NamedTuple):
+    """Frames of hours by their keys, as of a moment, with what is to be shown of each hour."""
 
-    A file is replaced as a whole or not at all. The event log gets counts and places, never rows.
-    """
+    frames: Mapping[str, pl.LazyFrame]
+    moment: datetime
+    metadata: Mapping[str, Metadata]
 
-    root: str
 
-    def path(self, key: dg.AssetKey, partition: str) -> Path:
-        """Return the file of an asset's partition."""
-        return Path(self.root, *key.path, f"{partition}.parquet")
+class DatasetIOManager(dg.IOManager):
+    """Commit what assets return to their datasets, and scan it for those that need it."""
 
-    def stored(self, key: dg.AssetKey) -> list[Path]:
-        """Return the files of all stored partitions of an asset, in the order of their keys."""
-        return sorted(Path(self.root, *key.path).glob("*.parquet"))
+    def __init__(self, datasets: Iterable[Dataset]) -> None:
+        """Take the datasets; their keys are those of the assets."""
+        self._datasets = {dataset.key: dataset for dataset in datasets}
 
-    def newest(self, key: dg.AssetKey) -> pl.LazyFrame:
-        """Scan the newest partition of an asset that is stored, whatever partition is computed."""
-        return _scan([max(self.stored(key), default=self.path(key, "any"))])
-
-    def scan(self, key: dg.AssetKey, partition: str = UNPARTITIONED) -> pl.LazyFrame:
-        """Scan one partition of an asset."""
-        return _scan([self.path(key, partition)])
-
-    def scan_if_stored(self, key: dg.AssetKey, partition: str = UNPARTITIONED) -> pl.LazyFrame | None:
-        """Scan one partition of an asset, or return None where it was never stored."""
-        return self.scan(key, partition) if self.path(key, partition).exists() else None
-
-    def scan_all(self, key: dg.AssetKey, schema: type[dy.Schema], since: str = "") -> pl.LazyFrame:
-        """Scan all stored partitions of an asset, from the key ``since`` on; none have the columns of ``schema``."""
-        paths = [path for path in self.stored(key) if path.stem >= since]
-        return _scan(paths) if paths else schema.create_empty(lazy=True)
-
-    @contextmanager
-    def alone(self, keys: Sequence[dg.AssetKey]) -> Iterator[None]:
-        """Write assets alone: every other process that asks for the first of them waits.
-
-        What a writer left behind that was killed is removed.
-        """
-        folders = [Path(self.root, *key.path) for key in keys]
-        with explained(folders[0]):
-            for folder in folders:
-                folder.mkdir(parents=True, exist_ok=True)
-            with (folders[0] / ".lock").open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                for folder in folders:
-                    remove_unfinished(folder)
-                yield
-
-    def handle_output(self, context: dg.OutputContext, obj: Frame | ExportTable | Mapping[str, Frame]) -> None:
-        """Write a frame, a table by the contract of its layout, or the frames of several partitions by their keys."""
-        frames = obj if isinstance(obj, Mapping) else {_partition(context): obj}
-        paths = {partition: self.path(context.asset_key, partition) for partition in frames}
-        rows = sum(_write(frame, paths[partition]) for partition, frame in frames.items())
-        place = next(iter(paths.values())) if len(paths) == 1 else Path(self.root, *context.asset_key.path)
-        context.add_output_metadata({"dagster/partition_row_count": rows, "dagster/uri": place.absolute().as_uri()})
+    def handle_output(self, context: dg.OutputContext, obj: Frame | ExportTable | HourlyFrames) -> None:
+        """Commit a frame, a table by the contract of its layout, or the frames of several hours."""
+        dataset = self._datasets["/".join(context.asset_key.path)]
+        with explained(dataset.key):
+            if isinstance(obj, HourlyFrames):
+                _describe_hours(context, dataset.commit(obj.frames, obj.moment), obj.metadata)
+            else:
+                partition = context.partition_key if context.has_asset_partitions else UNPARTITIONED
+                context.add_output_metadata(_describe(_commit(dataset, partition, obj)))
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
-        """Scan the file of every partition that the consumer needs."""
-        return _scan([self.path(context.asset_key, key) for key in context.asset_partition_keys])
+        """Scan every partition that the consumer needs."""
+        dataset = self._datasets["/".join(context.asset_key.path)]
+        with explained(dataset.key):
+            return dataset.scan(context.asset_partition_keys)
 
 
-Frame = pl.DataFrame | pl.LazyFrame
+def open_datasets(root: StoreRoot, connections: Iterable[ConnectionData]) -> list[Dataset]:
+    """Return every dataset of the graph, those of ``connections`` among them."""
+    return [
+        *open_tenant(root).values(),
+        *open_outcomes(root).values(),
+        *(dataset for version in LAYOUTS for dataset in open_layout(root, version).values()),
+        *(dataset for data in connections for dataset in data),
+        open_unknown_users(root),
+        open_status(root),
+    ]
 
 
-def _partition(context: dg.OutputContext) -> str:
-    return context.partition_key if context.has_asset_partitions else UNPARTITIONED
+def _commit(dataset: Dataset, partition: str, obj: Frame | ExportTable) -> Committed:
+    if not isinstance(dataset, FileDataset):
+        msg = f"{dataset.key} is stored by hours: return HourlyFrames."
+        raise TypeError(msg)
+    if not isinstance(obj, ExportTable):
+        return dataset.commit({partition: obj.lazy()})[partition]
+    path = Path(dataset.key, partition)
+
+    def write(file: IO[bytes]) -> None:
+        parquet.stream_table(obj.frame, obj.schema, file, path, export_date=obj.export_date)
+
+    return dataset.commit_file(partition, write)
 
 
-def _write(frame: Frame | ExportTable, path: Path) -> int:
-    """Store a frame and return its number of rows."""
-    with explained(path):
-        if isinstance(frame, ExportTable):
-            parquet.write(frame.frame, frame.schema, path, export_date=frame.export_date)
-        else:
-            with replacing(path) as file:
-                frame.lazy().sink_parquet(file)
-        return int(pq.read_metadata(path).num_rows)
+def _describe(committed: Committed) -> Mapping[str, int | str]:
+    uri = committed.uri if "://" in committed.uri else f"file://{committed.uri}"
+    return {"dagster/partition_row_count": committed.rows, "dagster/uri": uri}
 
 
-def _scan(paths: list[Path]) -> pl.LazyFrame:
-    with explained(paths[0]):
-        for path in paths:
-            path.stat()
-        return pl.scan_parquet(paths)
+def _describe_hours(
+    context: dg.OutputContext, committed: Mapping[str, Committed], metadata: Mapping[str, Metadata]
+) -> None:
+    """Show of every hour what is true of that hour, however many the run holds."""
+    step = context.step_context
+    for key, hour in committed.items():
+        step.add_asset_metadata({**metadata.get(key, {}), **_describe(hour)}, context.asset_key, key)

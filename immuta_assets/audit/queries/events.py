@@ -88,6 +88,10 @@ class QueryEvents(dy.Schema):
     text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
     access_state = dy.Enum(ACCESS_STATES, description="What is known of the statement's objects.")
     content_hash = dy.String(description="Digests of what is said of the statement and, if there is one, the object.")
+    changed_at = dy.Datetime(
+        time_zone="UTC",
+        description="Moment (UTC) of the run that made the newest revision: the first one, a change, a withdrawal.",
+    )
     revision = dy.Int64(
         min=1, description="1, and one more whenever the content changed, or was withdrawn or restored."
     )

@@ -6,11 +6,13 @@ column when an operator, a check or the plan needs another fact; which hours to 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import dataframely as dy
 import polars as pl
 
+from immuta_assets.datasets.dataset import Committed
 from immuta_assets.platforms.hour import HistoryError, ReadFacts
 
 _COUNTS = ("statements", "accesses", "source_duplicates", "redacted", "pending")
@@ -53,6 +55,11 @@ class Coverage(Readings):
     unmapped_objects = dy.Int64(min=0, description="Events on an object that is no data source.")
     mapped_objects = dy.Int64(min=0, description="Events on an object that is a data source.")
     snapshot_at = dy.Datetime(time_zone="UTC", description="Moment of the tenant snapshot that events were made with.")
+    files = dy.List(
+        dy.Struct({"frame": dy.String(), "moment": dy.Datetime(time_zone="UTC"), "digest": dy.String()}),
+        description="What the hour is covered by: each other frame's moment of commit and the SHA-256 of its file, its "
+        "first 32 hexadecimal digits; empty for hours of older versions.",
+    )
 
 
 def reading(hour: datetime, facts: ReadFacts, read_at: datetime) -> pl.DataFrame:
@@ -91,16 +98,24 @@ def coverage(
     principals: pl.LazyFrame,
     *,
     snapshot_at: datetime,
+    files: Mapping[str, Committed],
 ) -> pl.DataFrame:
-    """Return the row (``Coverage``) of an hour from its ``Readings`` row and its frames.
+    """Return the row (``Coverage``) of an hour from its ``Readings`` row and its frames, as ``files`` were committed.
 
     ``statements`` are those ``Statements`` that events are wanted of, ``events`` all ``QueryEvents``, also those
     withdrawn, ``principals`` the ``Principals``. ``snapshot_at`` has a zone.
     """
     live = events.filter(~pl.col("withdrawn"))
     parts = [reading.lazy(), _of_events(events), _held(statements, live), _of_principals(principals)]
-    row = pl.concat(parts, how="horizontal").with_columns(snapshot_at=pl.lit(snapshot_at.astimezone(UTC)))
+    row = pl.concat(parts, how="horizontal").with_columns(
+        snapshot_at=pl.lit(snapshot_at.astimezone(UTC)), files=pl.lit(_describe_files(files))
+    )
     return Coverage.validate(row.collect(engine="streaming"), cast=True)
+
+
+def _describe_files(files: Mapping[str, Committed]) -> pl.Series:
+    described = [{"frame": name, "moment": file.moment, "digest": file.digest} for name, file in files.items()]
+    return pl.Series([described], dtype=Coverage.columns()["files"].dtype)
 
 
 def _of_events(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ import polars as pl
 
 from immuta_assets.audit.queries.events import QueryEvents
 
-KEPT = ["receivedTimestamp", "revision", "withdrawn"]
+KEPT = ["receivedTimestamp", "changed_at", "revision", "withdrawn"]
 """Columns that depend on what was made before."""
 
 _ORDER = ["query_id", "object_name", "id"]
@@ -32,7 +32,7 @@ def revised(made: pl.DataFrame, previous: pl.LazyFrame, moment: datetime) -> pl.
     gone = before.join(made, on="id", how="anti")["id"]
     if gone.is_empty():
         return holding
-    withdrawn = previous.filter(pl.col("id").is_in(gone.implode())).with_columns(**_withdrawn()).collect()
+    withdrawn = previous.filter(pl.col("id").is_in(gone.implode())).with_columns(**_withdrawn(moment)).collect()
     return pl.concat([holding, withdrawn], rechunk=True).sort(_ORDER)
 
 
@@ -42,13 +42,16 @@ def _holding(moment: datetime) -> dict[str, pl.Expr]:
     received = pl.lit(moment.astimezone(UTC), pl.Datetime("us", "UTC"))
     return {name: pl.col(name) for name in QueryEvents.column_names()} | {
         "receivedTimestamp": pl.coalesce("receivedTimestamp_before", received),
+        "changed_at": pl.when(changed.fill_null(value=True)).then(received).otherwise("changed_at_before"),
         "revision": pl.coalesce(pl.col("revision_before") + changed.cast(pl.Int64), 1),
         "withdrawn": pl.lit(value=False),
     }
 
 
-def _withdrawn() -> dict[str, pl.Expr]:
+def _withdrawn(moment: datetime) -> dict[str, pl.Expr]:
+    now = pl.lit(moment.astimezone(UTC), pl.Datetime("us", "UTC"))
     return {
+        "changed_at": pl.when("withdrawn").then("changed_at").otherwise(now),
         "revision": pl.col("revision") + (~pl.col("withdrawn")).cast(pl.Int64),
         "withdrawn": pl.lit(value=True),
     }

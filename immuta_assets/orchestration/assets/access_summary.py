@@ -19,7 +19,7 @@ from immuta_assets.layouts.record import code_version
 from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
-from immuta_assets.orchestration.assets import outcomes as access
+from immuta_assets.orchestration.assets import outcomes as compact
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.storage import ExportTable
 from immuta_assets.outcomes.profiles import FRAMES, from_frames
@@ -56,7 +56,7 @@ def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
         problems = shape_differences(layout.tables[OUTCOMES], rows.collect_schema())
         yield from _stored(layout, OUTCOMES, rows, outcomes.export_date, problems)
 
-    inputs = {name: dg.AssetIn(access.key(name)) for name in FRAMES}
+    inputs = {name: dg.AssetIn(compact.key(name)) for name in FRAMES}
     return _asset(layout, OUTCOMES, inputs | _collections(["tenant"]), compute, days)
 
 

@@ -10,18 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
-import dataframely as dy
 import polars as pl
 
 from immuta_assets.audit.identities.principals import principals
 from immuta_assets.audit.identities.resolution import identified
 from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
 from immuta_assets.audit.queries import readings
-from immuta_assets.audit.queries.events import QueryEvents
 from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
 from immuta_assets.audit.queries.plan import Plan
-from immuta_assets.audit.queries.status import LOOK_BACK, Status, findings, markdown, status
-from immuta_assets.datasets.hours import hour_key
+from immuta_assets.audit.queries.status import LOOK_BACK, findings, markdown, status
+from immuta_assets.audit.stored import STATUS as STATUS_PATH
+from immuta_assets.audit.stored import UNKNOWN_USERS as UNKNOWN_USERS_PATH
+from immuta_assets.audit.stored import ConnectionData, open_status, open_unknown_users
+from immuta_assets.datasets.dataset import UNPARTITIONED, Committed
+from immuta_assets.datasets.files import FileDataset
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import query_history as history
@@ -29,31 +32,36 @@ from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
-from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.orchestration.storage import HourlyFrames, Metadata
 from immuta_assets.platforms import registry
 from immuta_assets.platforms.connection import Connection
-from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.tenant.info import TenantInfo
+from immuta_assets.tenant.stored import open_tenant, scan_newest
 
 COLLECTIONS = ("tenant", *Snapshot._fields)
-RESULTS: dict[str, type[dy.Schema]] = {"query_events": QueryEvents} | history.RESULTS
-UNKNOWN_USERS = dg.AssetKey(["audit", "unknown_users"])
-STATUS = dg.AssetKey(["audit", "status"])
+MADE = ("query_events", "principals", "coverage")
+"""The frames that are made of what was read, in the order in which they are stored: coverage last."""
+UNKNOWN_USERS = dg.AssetKey(UNKNOWN_USERS_PATH.split("/"))
+STATUS = dg.AssetKey(STATUS_PATH.split("/"))
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_window=timedelta(hours=3))
+_COUNTS = ("statements", "events", "withdrawn", "held", "unknown_statements", "unmapped_objects")
+
+Connected = tuple[Connection, ConnectionData]
+"""A connection with what is stored of it."""
 
 
 class _Tenant:
     """The newest stored snapshot of the tenant, as far as events need it."""
 
-    def __init__(self, store: ParquetStore) -> None:
-        frames = {name: store.newest(snapshot.key(name)) for name in COLLECTIONS}
+    def __init__(self, root: StoreRoot) -> None:
+        frames = scan_newest(root, COLLECTIONS)
         self.info = TenantInfo.of(frames.pop("tenant"))
         self.snapshot = Snapshot(**frames)
 
 
 def query_events(
-    connection: Connection, store: ParquetStore, hours: dg.PartitionsDefinition[str]
+    connection: Connection, data: ConnectionData, root: StoreRoot, hours: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     """Return the multi-asset with the events of a connection, its principals, and what is covered.
 
@@ -63,56 +71,50 @@ def query_events(
     @dg.multi_asset(
         name=f"{connection.name}_events",
         group_name="audit",
-        outs={name: _out(connection, name, schema) for name, schema in RESULTS.items()},
+        outs={
+            name: history.define_out(data.hourly[name], kinds={"polars", "delta"}, freshness=FRESHNESS) for name in MADE
+        },
         deps=[
-            *(history.key(connection.name, name) for name in history.FRAMES),
+            *(history.asset_key(data.hourly[name]) for name in history.READ),
             *(dg.AssetDep(snapshot.key(name), partition_mapping=dg.LastPartitionMapping()) for name in COLLECTIONS),
         ],
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Mapping[str, pl.LazyFrame]]]:
+    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
         moment, keys = moment_of(context), context.partition_keys
-        written = [history.result_key(connection.name, name) for name in RESULTS]
-        with store.alone(written), explained(connection.name):
-            tenant = _Tenant(store)
-            hours = {key: _Hour(connection, store, key) for key in keys}
-            yield dg.Output({key: hour.events(tenant, moment) for key, hour in hours.items()}, "query_events")
-            yield dg.Output({key: hour.principals(tenant) for key, hour in hours.items()}, "principals")
+        with explained(connection.name):
+            tenant = _Tenant(root)
+            hours = {key: _Hour(connection, data, key) for key in keys}
+            events = {key: hour.events(tenant, moment) for key, hour in hours.items()}
+            yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
+            who = {key: hour.principals(tenant) for key, hour in hours.items()}
+            yield dg.Output(HourlyFrames(who, moment, {}), "principals")
             covered = {key: hour.coverage(tenant) for key, hour in hours.items()}
-            yield dg.Output(covered, "coverage", metadata=_counts(covered.values()))
+            shown = {key: _describe_coverage(row) for key, row in covered.items()}
+            rows = {key: row.lazy() for key, row in covered.items()}
+            yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
 
     return compute
-
-
-def _out(connection: Connection, name: str, schema: type[dy.Schema]) -> dg.AssetOut:
-    return dg.AssetOut(
-        key=history.result_key(connection.name, name),
-        description=inspect.getdoc(schema),
-        metadata={"dagster/column_schema": table_schema(schema)},
-        kinds={"polars", "parquet"},
-        owners=OWNERS,
-        freshness_policy=FRESHNESS,
-    )
 
 
 class _Hour:
     """The stored reading of an hour, and what is made of it."""
 
-    def __init__(self, connection: Connection, store: ParquetStore, key: str) -> None:
+    def __init__(self, connection: Connection, data: ConnectionData, key: str) -> None:
         self._connection = connection
-        self._store = store
+        self._data = data
         self._key = key
-        self._reading = store.scan(history.key(connection.name, "readings"), key).collect()
-        self._statements = store.scan(history.key(connection.name, "statements"), key)
-        self._accesses = store.scan(history.key(connection.name, "accesses"), key)
+        self._reading = data.readings.scan([key]).collect()
+        self._statements = data.statements.scan([key])
+        self._accesses = data.accesses.scan([key])
         readings.require_consistent(self._reading, self._statements, self._accesses)
 
     def events(self, tenant: _Tenant, moment: datetime) -> pl.LazyFrame:
         return hour_events(
             self._statements,
             self._accesses,
-            self._previous(),
+            self._data.query_events.scan_if_stored(self._key),
             tenant.snapshot,
             origin=registry.make_origin(self._connection, tenant.info.tenant_id),
             moment=moment,
@@ -120,40 +122,35 @@ class _Hour:
             registered_only=self._connection.users == "registered",
         )
 
-    def _previous(self) -> pl.LazyFrame | None:
-        stored = self._store.scan_if_stored(history.result_key(self._connection.name, "query_events"), self._key)
-        if stored is not None and stored.collect_schema().names() != QueryEvents.column_names():
-            msg = (
-                f"The stored events of {self._connection.name}, {self._key} UTC, have the columns of another version: "
-                f"move them away, and the hour is made anew."
-            )
-            raise HistoryError(msg)
-        return stored
-
     def principals(self, tenant: _Tenant) -> pl.LazyFrame:
         return principals(self._named(tenant), self._accesses)
 
-    def coverage(self, tenant: _Tenant) -> pl.LazyFrame:
+    def coverage(self, tenant: _Tenant) -> pl.DataFrame:
         """What the stored events and principals cover of the statements that are to give events."""
-        events, who = (
-            self._store.scan(history.result_key(self._connection.name, name), self._key)
-            for name in ("query_events", "principals")
-        )
         wanted = pl.col("profile_id").is_not_null() if self._connection.users == "registered" else pl.lit(value=True)
-        statements = self._named(tenant).filter(wanted)
-        return readings.coverage(self._reading, statements, events, who, snapshot_at=tenant.info.dumped_at).lazy()
+        return readings.coverage(
+            self._reading,
+            self._named(tenant).filter(wanted),
+            self._data.query_events.scan([self._key]),
+            self._data.principals.scan([self._key]),
+            snapshot_at=tenant.info.dumped_at,
+            files=self._committed(),
+        )
+
+    def _committed(self) -> Mapping[str, Committed]:
+        """The commits of the other frames that the hour is covered by."""
+        commits = {name: each.read_commit(self._key) for name, each in self._data.hourly.items() if name != "coverage"}
+        return {name: commit for name, commit in commits.items() if commit}
 
     def _named(self, tenant: _Tenant) -> pl.LazyFrame:
         return identified(self._statements, tenant.snapshot.users, self._connection.platform)
 
 
-def _counts(coverage: Iterable[pl.LazyFrame]) -> dict[str, int]:
-    counted = pl.col("statements", "events", "withdrawn", "held", "unknown_statements", "unmapped_objects")
-    counts: dict[str, int] = pl.concat(coverage).select(counted.sum()).collect().row(0, named=True)
-    return counts
+def _describe_coverage(row: pl.DataFrame) -> Metadata:
+    return row.select(_COUNTS).row(0, named=True)
 
 
-def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
+def unknown(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
     """Return the asset that lists the platform users nobody knows, over all hours that are stored."""
 
     @dg.asset(
@@ -168,68 +165,88 @@ def unknown(connections: Sequence[Connection], store: ParquetStore) -> dg.Assets
         kinds={"polars", "parquet"},
         owners=OWNERS,
     )
-    def compute() -> Iterator[dg.Output[pl.DataFrame]]:
-        # Runs of connections go side by side: who writes last has seen the hours of both.
-        with store.alone([UNKNOWN_USERS]):
-            users = store.newest(snapshot.key("users"))
-            found = [
-                unknown_users(pl.concat(_hours(each, store, "principals") for each in same), users, platform)
-                for platform, same in _by_platform(connections)
-            ]
-            unknown = pl.concat([UnknownUsers.create_empty(), *found])
-            yield dg.Output(unknown, metadata={"unknown users": unknown.height})
+    def compute() -> dg.MaterializeResult[None]:
+        with explained(UNKNOWN_USERS_PATH):
+            found = update_unknown_users(connections, root)
+        return dg.MaterializeResult(metadata=_describe(open_unknown_users(root), found.height))
 
     return compute
 
 
-def _all_hours(connections: Sequence[Connection], frame: str) -> list[dg.AssetDep]:
+def update_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> pl.DataFrame:
+    """Bring the list of unknown users up to date with what it is made of, and return it."""
+    users = open_tenant(root)["users"]
+    stored = users.partitions()
+    if not stored:
+        return UnknownUsers.create_empty()
+
+    def compute() -> pl.DataFrame:
+        found = [
+            unknown_users(pl.concat(data.principals.scan() for data in same), users.scan_newest(), platform)
+            for platform, same in _group_by_platform(connections)
+        ]
+        return pl.concat([UnknownUsers.create_empty(), *found])
+
+    made_of = [users.describe_version(stored[-1]), *(data.principals.describe_version() for _, data in connections)]
+    return open_unknown_users(root).update(compute, made_of=" ".join(made_of))
+
+
+def _all_hours(connections: Sequence[Connected], frame: str) -> list[dg.AssetDep]:
     return [
-        dg.AssetDep(history.result_key(each.name, frame), partition_mapping=dg.AllPartitionMapping())
-        for each in connections
+        dg.AssetDep(history.asset_key(data.hourly[frame]), partition_mapping=dg.AllPartitionMapping())
+        for _, data in connections
     ]
 
 
-def _hours(connection: Connection, store: ParquetStore, frame: str, since: str = "") -> pl.LazyFrame:
-    return store.scan_all(history.result_key(connection.name, frame), RESULTS[frame], since)
+def _group_by_platform(connections: Sequence[Connected]) -> Iterator[tuple[Platform, list[ConnectionData]]]:
+    for platform in dict.fromkeys(each.platform for each, _ in connections):
+        yield platform, [data for each, data in connections if each.platform is platform]
 
 
-def _by_platform(connections: Sequence[Connection]) -> Iterator[tuple[Platform, Iterable[Connection]]]:
-    for _, platform in sorted(registry.PLATFORMS.items()):
-        if same := [each for each in connections if each.platform is platform]:
-            yield platform, same
-
-
-def shown(connections: Sequence[Connection], store: ParquetStore) -> dg.AssetsDefinition:
+def shown(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
     """Return the asset that shows operators how far every connection is covered, with the checks on it."""
 
     @dg.asset(
         key=STATUS,
         group_name="audit",
-        deps=[*_all_hours(connections, "coverage"), *(history.key(each.name, "plan") for each in connections)],
+        deps=[*_all_hours(connections, "coverage"), *(history.asset_key(data.plan) for _, data in connections)],
         check_specs=checks.history_specs(STATUS),
-        description=inspect.getdoc(Status),
-        metadata={"dagster/column_schema": table_schema(Status)},
+        description=inspect.getdoc(open_status(root).schema),
+        metadata={"dagster/column_schema": table_schema(open_status(root).schema)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
     )
-    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
+    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         moment = moment_of(context)
-        since = hour_key(moment - LOOK_BACK)
-        with store.alone([STATUS]):
-            covered = [(each, _hours(each, store, "coverage", since).collect()) for each in connections]
-            plans = [(each, _newest_plan(each, store)) for each in connections]
-            found = status(_of_connections(covered), _of_connections(plans), moment)
-            yield dg.Output(found, metadata={"status": dg.MetadataValue.md(markdown(found))})
+        with explained(STATUS_PATH):
+            found = update_status(connections, root, moment)
+        told = {"status": dg.MetadataValue.md(markdown(found)), **_describe(open_status(root), found.height)}
+        yield dg.MaterializeResult(metadata=told)
         yield from checks.history(STATUS, findings(found))
 
     return compute
 
 
-def _newest_plan(connection: Connection, store: ParquetStore) -> pl.DataFrame:
-    stored = store.scan_if_stored(history.key(connection.name, "plan"))
+def update_status(connections: Sequence[Connected], root: StoreRoot, moment: datetime) -> pl.DataFrame:
+    """Bring the status of all connections up to date, as of a moment, and return it."""
+
+    def compute() -> pl.DataFrame:
+        covered = [(each, data.coverage.scan(since=moment - LOOK_BACK).collect()) for each, data in connections]
+        plans = [(each, _read_plan(data.plan)) for each, data in connections]
+        return status(_name_connections(covered), _name_connections(plans), moment)
+
+    return open_status(root).update(compute)
+
+
+def _read_plan(plan: FileDataset) -> pl.DataFrame:
+    stored = plan.scan_if_stored()
     return Plan.create_empty() if stored is None else stored.collect()
 
 
-def _of_connections(frames: Iterable[tuple[Connection, pl.DataFrame]]) -> pl.DataFrame:
+def _describe(dataset: FileDataset, rows: int) -> Metadata:
+    return {"dagster/partition_row_count": rows, "dagster/uri": dataset.locate(UNPARTITIONED)}
+
+
+def _name_connections(frames: Iterable[tuple[Connection, pl.DataFrame]]) -> pl.DataFrame:
     """The rows of all connections, with the name of each."""
     return pl.concat(frame.with_columns(connection=pl.lit(each.name)) for each, frame in frames)

@@ -1,4 +1,4 @@
-"""The assets ``access/profiles/<frame>``: who gets access and why, compact, before it becomes the rows of a table.
+"""The assets ``outcomes/<frame>``: who gets access and why, compact, before it becomes the rows of a table.
 
 Their columns are those of ``outcomes.profiles``; a new frame there is a new asset here.
 """
@@ -25,14 +25,14 @@ CELLS = "cells"
 
 def key(frame: str) -> dg.AssetKey:
     """Return the key of a frame of the compact form."""
-    return dg.AssetKey(["access", "profiles", frame])
+    return dg.AssetKey(["outcomes", frame])
 
 
-def access(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def outcomes(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the multi-asset that evaluates the policies and keeps the outcomes in their compact form."""
     define = dg.multi_asset(
-        name="access_profiles",
-        group_name="access",
+        name="outcomes",
+        group_name="outcomes",
         ins={name: dg.AssetIn(collection_key(name)) for name in COLLECTIONS},
         outs={name: _out(name) for name in FRAMES},
         partitions_def=days,

@@ -6,6 +6,7 @@ A layout is published as a whole, and all layouts of a run together. How files g
 # No postponed annotations: Dagster compares that of `context` itself.
 import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,10 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.layouts.lifecycle import published_on
 from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 from immuta_assets.object_store import Store
 from immuta_assets.orchestration import checks
@@ -23,11 +26,11 @@ from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.destinations import PUBLISHING, expected, freshness, opened
 from immuta_assets.orchestration.failures import explained
-from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.publishing.publish import Published, Release, ShrunkError, publish
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 from immuta_assets.tenant.info import TenantInfo
+from immuta_assets.tenant.stored import open_tenant
 
 Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
 
@@ -43,7 +46,7 @@ class Publication(dg.Config):
     allow_shrink: bool = Field(default=False, description="Publish tables that lost most of their rows, too.")
 
 
-def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def published(settings: Settings, root: StoreRoot, days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the multi-asset that publishes the files of the layouts selected: all of them, or none.
 
     A layout is published as a whole, and an older export day never replaces a newer one at the destination.
@@ -60,23 +63,25 @@ def published(settings: Settings, store: ParquetStore, days: dg.PartitionsDefini
         can_subset=True,
     )
     def publish_layouts(context: dg.AssetExecutionContext, config: Publication) -> Events:
-        releases = [_release(layout, store, context.partition_key) for layout in _living(context, settings)]
-        with explained(store.root):
-            dates = _export_dates(releases)
-            snapshot_id = _snapshot_id(store, context.partition_key)
-        yield from checks.complete(dates)
-        with explained(", ".join(settings.destination)):
-            stores = list(map(opened(settings, PUBLISHING), settings.destination))
-            publication = partial(
-                publish,
-                releases,
-                stores,
-                run_id=context.run.run_id,
-                snapshot_id=snapshot_id,
-                max_shrink=settings.max_shrink,
-                allow_shrink=config.allow_shrink,
-            )
-            files = yield from _braked(publication, dates)
+        day = context.partition_key
+        with ExitStack() as local:
+            with explained(root.uri):
+                releases = [_open_release(layout, root, day, local) for layout in _living(context, settings)]
+                dates = _export_dates(releases)
+                snapshot_id = _snapshot_id(root, day)
+            yield from checks.complete(dates)
+            with explained(", ".join(settings.destination)):
+                stores = list(map(opened(settings, PUBLISHING), settings.destination))
+                publication = partial(
+                    publish,
+                    releases,
+                    stores,
+                    run_id=context.run.run_id,
+                    snapshot_id=snapshot_id,
+                    max_shrink=settings.max_shrink,
+                    allow_shrink=config.allow_shrink,
+                )
+                files = yield from _braked(publication, dates)
         for file in files:
             yield dg.MaterializeResult(asset_key=key(file.layout, file.name), metadata=_metadata(file, stores))
 
@@ -96,8 +101,8 @@ def _braked(
     return published
 
 
-def _snapshot_id(store: ParquetStore, day: str) -> str:
-    tenant = TenantInfo.of(store.scan(checks.TENANT, day))
+def _snapshot_id(root: StoreRoot, day: str) -> str:
+    tenant = TenantInfo.of(open_tenant(root)["tenant"].scan([day]))
     return f"{tenant.tenant_id} {tenant.dumped_at.isoformat()}"
 
 
@@ -128,9 +133,11 @@ def _keys(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
     return set(context.selected_asset_keys)
 
 
-def _release(layout: Layout, store: ParquetStore, day: str) -> Release:
-    files = {name: store.path(dg.AssetKey([layout.version, name]), day) for name in layout.tables}
-    return Release(layout, files, code_version(layout))
+def _open_release(layout: Layout, root: StoreRoot, day: str, files: ExitStack) -> Release:
+    """Return the stored files of a layout; they are there until ``files`` is closed."""
+    stored = open_layout(root, layout.version)
+    paths = {name: files.enter_context(table.local_file(day)) for name, table in stored.items()}
+    return Release(layout, paths, code_version(layout))
 
 
 def _spec(layout: Layout, name: str, watched: Expected) -> dg.AssetSpec:

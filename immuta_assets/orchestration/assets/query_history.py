@@ -1,8 +1,8 @@
 """The assets ``query_history/<connection>/…``: what ran on a data platform, hour by hour, as the platform tells it.
 
 ``plan`` says which hours to read now; ``statements``, ``accesses`` and ``readings`` are hours that were read. An hour
-is read as a whole and replaces what was read of it before. How a kind of
-connection is read, and what a platform's rows mean, belongs to ``immuta_assets.platforms``.
+is read as a whole and replaces what was read of it before. How a kind of connection is read, and what a platform's rows
+mean, belongs to ``immuta_assets.platforms``.
 """
 
 # No postponed annotations: Dagster compares that of `context` itself.
@@ -10,92 +10,91 @@ import inspect
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import dagster as dg
-import dataframely as dy
 import polars as pl
 
-from immuta_assets.audit.identities.principals import Principals, changed_hours
+from immuta_assets.audit.identities.principals import changed_hours
 from immuta_assets.audit.queries import plan
-from immuta_assets.audit.queries.readings import Coverage, Readings, reading
+from immuta_assets.audit.queries.readings import reading
+from immuta_assets.audit.stored import ConnectionData
+from immuta_assets.datasets.dataset import Dataset
 from immuta_assets.datasets.hours import parse_hour_key
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.orchestration.assets import OWNERS
-from immuta_assets.orchestration.assets import tenant as snapshot
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.failures import explained
 from immuta_assets.orchestration.moments import moment_of
-from immuta_assets.orchestration.storage import ParquetStore
+from immuta_assets.orchestration.storage import HourlyFrames, Metadata
 from immuta_assets.platforms import registry
 from immuta_assets.platforms.connection import Connection
-from immuta_assets.platforms.history import Accesses, Statements
+from immuta_assets.platforms.spool import open_spool
+from immuta_assets.tenant.stored import open_tenant
 
-FRAMES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses, "readings": Readings}
-RESULTS: dict[str, type[dy.Schema]] = {"principals": Principals, "coverage": Coverage}
-
-
-def key(connection: str, frame: str) -> dg.AssetKey:
-    """Return the key of a frame of a connection's history, or of its plan."""
-    return dg.AssetKey(["query_history", connection, frame])
+READ = ("statements", "accesses", "readings")
+"""The frames that are read from the platform, in the order in which they are stored."""
+COUNTS = ("statements", "accesses", "source_duplicates", "redacted", "pending")
 
 
-def result_key(connection: str, frame: str) -> dg.AssetKey:
-    """Return the key of what became of a connection's hours: query_events, principals or coverage."""
-    return dg.AssetKey(["audit", frame, connection])
+def asset_key(dataset: Dataset) -> dg.AssetKey:
+    """Return the key of the asset that is stored as a dataset."""
+    return dg.AssetKey(dataset.key.split("/"))
 
 
 def query_history(
-    connection: Connection, store: ParquetStore, hours: dg.PartitionsDefinition[str]
+    connection: Connection, data: ConnectionData, hours: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     """Return the multi-asset that reads hours of a connection, many in one run."""
 
     @dg.multi_asset(
         name=f"{connection.name}_history",
         group_name="query_history",
-        outs={name: _out(connection, name) for name in FRAMES},
+        outs={name: define_out(data.hourly[name], kinds={"duckdb", "delta"}) for name in READ},
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def read(context: dg.AssetExecutionContext) -> Iterator[dg.Output[dict[str, pl.LazyFrame]]]:
+    def read(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
         moment = moment_of(context)
-        with (
-            TemporaryDirectory(prefix=f"{connection.name}-") as spool,
-            store.alone([key(connection.name, name) for name in FRAMES]),
-            explained(connection.name),
-            registry.open_reader(connection) as read_hour,
-        ):
-            read = {key: read_hour(parse_hour_key(key), Path(spool, key), moment) for key in context.partition_keys}
-            rows = {key: reading(parse_hour_key(key), hour.facts, moment) for key, hour in read.items()}
-            found = _found(pl.concat(rows.values()))
-            for name in ("statements", "accesses"):
-                yield dg.Output({key: getattr(hour, name) for key, hour in read.items()}, name, metadata=found)
-            yield dg.Output({key: row.lazy() for key, row in rows.items()}, "readings", metadata=found)
+        with explained(connection.name):
+            data.statements.root.remove_drafts()
+            with open_spool(connection.name) as spool, registry.open_reader(connection) as read_hour:
+                hours = {
+                    key: read_hour(parse_hour_key(key), Path(spool, key), moment) for key in context.partition_keys
+                }
+                rows = {key: reading(parse_hour_key(key), hour.facts, moment) for key, hour in hours.items()}
+                shown = {key: _describe_reading(row) for key, row in rows.items()}
+                for name in ("statements", "accesses"):
+                    frames = {key: getattr(hour, name) for key, hour in hours.items()}
+                    yield dg.Output(HourlyFrames(frames, moment, shown), name)
+                readings = {key: row.lazy() for key, row in rows.items()}
+                yield dg.Output(HourlyFrames(readings, moment, shown), "readings")
 
     return read
 
 
-def _out(connection: Connection, name: str) -> dg.AssetOut:
+def define_out(dataset: Dataset, kinds: set[str], freshness: dg.FreshnessPolicy | None = None) -> dg.AssetOut:
+    """Return the output that is stored as a dataset."""
     return dg.AssetOut(
-        key=key(connection.name, name),
-        description=inspect.getdoc(FRAMES[name]),
-        metadata={"dagster/column_schema": table_schema(FRAMES[name])},
-        kinds={"duckdb", "parquet"},
+        key=asset_key(dataset),
+        description=inspect.getdoc(dataset.schema),
+        metadata={"dagster/column_schema": table_schema(dataset.schema)},
+        kinds=kinds,
         owners=OWNERS,
+        freshness_policy=freshness,
     )
 
 
-def _found(readings: pl.DataFrame) -> dict[str, int | str]:
-    """The counts of several hours together, and what limited the reading, for people."""
-    counts = readings.select(pl.col("statements", "accesses", "source_duplicates", "redacted", "pending").sum())
-    limits = readings["limits"].explode(empty_as_null=False).unique().sort()
-    return counts.row(0, named=True) | {"limits": "; ".join(limits)}
+def _describe_reading(row: pl.DataFrame) -> Metadata:
+    """The counts of an hour, and what limited its reading, for people."""
+    counts = row.select(COUNTS).row(0, named=True)
+    return counts | {"limits": "; ".join(row["limits"].item())}
 
 
-def planned(connection: Connection, store: ParquetStore, start: date) -> dg.AssetsDefinition:
+def planned(connection: Connection, data: ConnectionData, root: StoreRoot, start: date) -> dg.AssetsDefinition:
     """Return the asset that says which hours of a connection, from a day on, are to be read now, and why."""
 
     @dg.asset(
-        key=key(connection.name, "plan"),
+        key=asset_key(data.plan),
         group_name="query_history",
         description=inspect.getdoc(plan.Plan),
         metadata={"dagster/column_schema": table_schema(plan.Plan)},
@@ -105,25 +104,27 @@ def planned(connection: Connection, store: ParquetStore, start: date) -> dg.Asse
     def compute(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
         moment = moment_of(context)
         with explained(connection.name):
-            made = _plan(connection, store, datetime.combine(start, time(), UTC), moment)
+            made = make_plan(connection, data, root, datetime.combine(start, time(), UTC), moment)
         due = made.drop_nulls("reason").group_by("reason").len().sort("reason")
         return dg.Output(made, metadata={"hours due": int(due["len"].sum())} | dict(due.iter_rows()))
 
     return compute
 
 
-def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: datetime) -> pl.DataFrame:
+def make_plan(
+    connection: Connection, data: ConnectionData, root: StoreRoot, start: datetime, moment: datetime
+) -> pl.DataFrame:
+    """Return the ``Plan`` of a connection from what is stored of it and what its platform counts."""
     # An hour that was read once more, by a run that was killed before its events were made, is not covered.
-    readings = store.scan_all(key(connection.name, "readings"), Readings)
-    covered = store.scan_all(result_key(connection.name, "coverage"), Coverage)
-    coverage = covered.join(readings, on=["hour", "read_at"], how="semi").collect()
-    stored = store.scan_if_stored(key(connection.name, "plan"))
+    readings = data.readings.scan().select("hour", "read_at")
+    coverage = data.coverage.scan().join(readings, on=["hour", "read_at"], how="semi").collect()
+    stored = data.plan.scan_if_stored()
     previous = None if stored is None else stored.collect()
     since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
     return plan.plan(
         registry.count_hours(connection, since, until, moment),
         coverage,
-        _renamed(connection, store),
+        _find_changed_hours(connection, data, root),
         previous,
         reread=connection.reread,
         now=moment,
@@ -131,10 +132,9 @@ def _plan(connection: Connection, store: ParquetStore, start: datetime, moment: 
     )
 
 
-def _renamed(connection: Connection, store: ParquetStore) -> pl.Series:
+def _find_changed_hours(connection: Connection, data: ConnectionData, root: StoreRoot) -> pl.Series:
     """The hours in which the newest snapshot of the tenant knows people otherwise than their events do."""
-    if not store.stored(snapshot.key("users")):
+    users = open_tenant(root)["users"]
+    if not users.partitions():
         return pl.Series(dtype=pl.Datetime("us", "UTC"))
-    principals = store.scan_all(result_key(connection.name, "principals"), Principals)
-    users = store.newest(snapshot.key("users"))
-    return changed_hours(principals, users, connection.platform)
+    return changed_hours(data.principals.scan(), users.scan_newest(), connection.platform)

@@ -12,7 +12,6 @@ import dagster as dg
 import dataframely as dy
 
 from immuta_assets.datasets.export_days import ExportDayError, export_day
-from immuta_assets.frames.contract import nonconformities
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
@@ -41,15 +40,13 @@ def tenant(settings: Settings, days: dg.PartitionsDefinition[str]) -> dg.AssetsD
         group_name="tenant",
         outs={name: _out(name, schema) for name, schema in COLLECTIONS.items()},
         partitions_def=days,
-        check_specs=[*(checks.conforms_spec(key(name), days) for name in COLLECTIONS), checks.references_spec(days)],
+        check_specs=[checks.references_spec(days)],
     )
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.Output[object]]:
         folder = dump_folder(settings, context.partition_key)
         with explained(folder):
             frames = dump.read(folder)
             _require_day(settings, TenantInfo.of(frames["tenant"]), context.partition_key)
-        for name, schema in COLLECTIONS.items():
-            yield from checks.conforming(key(name), nonconformities(schema, frames[name].lazy()))
         yield checks.references({name: frame.lazy() for name, frame in frames.items()})
         for name, frame in frames.items():
             yield dg.Output(frame, output_name=name)
@@ -64,8 +61,6 @@ def _out(name: str, schema: type[dy.Schema]) -> dg.AssetOut:
         metadata={"dagster/column_schema": table_schema(schema)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
-        # A check that fails ends the step before the first output.
-        is_required=False,
     )
 
 
