@@ -39,4 +39,4 @@ def _read_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
     if not path.exists():
         msg = f"{path} is missing: run immuta-assets ingest --connection {name} --hour {hour[:10]}T{hour[11:13]} first."
         raise SettingsError(msg)
-    yield from uam.lines(pl.read_parquet(path), platform)
+    yield from uam.encode_lines(pl.read_parquet(path), platform)

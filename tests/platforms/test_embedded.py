@@ -49,7 +49,7 @@ def drawn(tenant: dict[str, pl.DataFrame]) -> History:
 @pytest.fixture(scope="module")
 def connection(drawn: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     path: Path = tmp_path_factory.mktemp("history") / "history.duckdb"
-    embedded.write(path, *drawn)
+    embedded.write_history(path, *drawn)
     with duckdb.connect(path, read_only=True) as connection:
         yield connection
 
@@ -82,7 +82,7 @@ def kept(
             (Accesses.create_empty(), ACCESS, accesses),
         )
     ]
-    embedded.write(path, *rows)
+    embedded.write_history(path, *rows)
     with duckdb.connect(path, read_only=True) as connection:
         connection.execute("SET TimeZone = 'Asia/Kolkata'")
         yield connection

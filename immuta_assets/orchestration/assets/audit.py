@@ -14,11 +14,11 @@ import dataframely as dy
 import polars as pl
 
 from immuta_assets.audit.identities.principals import principals
-from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
 from immuta_assets.audit.queries import readings
 from immuta_assets.audit.queries.events import QueryEvents
-from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.audit.queries.status import LOOK_BACK, Status, findings, markdown, status
 from immuta_assets.datasets.hours import hour_key
@@ -109,7 +109,7 @@ class _Hour:
         readings.require_consistent(self._reading, self._statements, self._accesses)
 
     def events(self, tenant: _Tenant, moment: datetime) -> pl.LazyFrame:
-        return hour_events(
+        return make_hour_events(
             self._statements,
             self._accesses,
             self._previous(),
@@ -144,7 +144,7 @@ class _Hour:
         return readings.coverage(self._reading, statements, events, who, snapshot_at=tenant.info.dumped_at).lazy()
 
     def _named(self, tenant: _Tenant) -> pl.LazyFrame:
-        return identified(self._statements, tenant.snapshot.users, self._connection.platform)
+        return resolve_identities(self._statements, tenant.snapshot.users, self._connection.platform)
 
 
 def _counts(coverage: Iterable[pl.LazyFrame]) -> dict[str, int]:
