@@ -24,7 +24,7 @@ from benchmarks.measuring import Cost, Meter, alone
 from benchmarks.platform_rows import COLLECTIONS, origin, write_hour
 from benchmarks.row_by_row import write_lines
 from immuta_assets.audit.events import uam
-from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.tenant import dump
@@ -89,7 +89,7 @@ def make_events(tenant: Path, hour: Path) -> Cost:
     """From the files of an hour to the file of its events."""
     meter = Meter()
     snapshot = Snapshot(*(pl.scan_parquet(tenant / f"{name}.parquet") for name in Snapshot._fields))
-    events = hour_events(
+    events = make_hour_events(
         pl.scan_parquet(hour / "statements.parquet"),
         pl.scan_parquet(hour / "accesses.parquet"),
         None,
@@ -114,7 +114,7 @@ def _sink(events: pl.DataFrame, path: Path) -> None:
 
 def _lines(events: pl.DataFrame, path: Path) -> None:
     with path.open("wb") as file:
-        file.writelines(uam.lines(events, SNOWFLAKE))
+        file.writelines(uam.encode_lines(events, SNOWFLAKE))
 
 
 def make_lines(tenant: Path, hour: Path, path: Path) -> Cost:

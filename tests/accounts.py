@@ -1,7 +1,7 @@
 """Accounts of a platform and users of a tenant, as rows; and who is behind an account, read in plain loops.
 
 What lives here: builders, strategies and the oracle that tests of people share. ``by_hand`` restates the rules of
-``identities.identified`` and never calls it.
+``resolve_identities`` and never calls it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import principals
-from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import HOUR
 from immuta_assets.platforms.platform import Platform
@@ -65,7 +65,7 @@ def principals_of(
     history: Sequence[tuple[Row, Collection[str]]], users: Sequence[Row] = (), platform: Platform = SNOWFLAKE
 ) -> pl.LazyFrame:
     """Return the ``Principals`` of statements with the names of their objects, as ``users`` were known then."""
-    statements = identified(statements_of([row for row, _ in history]), frame(Users, users), platform)
+    statements = resolve_identities(statements_of([row for row, _ in history]), frame(Users, users), platform)
     return principals(statements, accesses_of([names for _, names in history]))
 
 
@@ -120,7 +120,7 @@ HISTORY = st.lists(
 
 
 def by_hand(row: Row, users: Sequence[Row], platform: Platform) -> tuple[int | None, str]:
-    """The rules of ``identified`` for one statement, one after the other."""
+    """The rules of ``resolve_identities`` for one statement, one after the other."""
     users = [candidate for candidate in users if not candidate["system_generated"]]
     name, email = row["user_name"], row["user_email"]
 

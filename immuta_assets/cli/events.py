@@ -41,4 +41,4 @@ def _read_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
         command = f"immuta-assets ingest --connection {name} --hour {shown}"
         msg = f"No events of {name}, {shown} UTC, are stored in {settings.store}: run {command} first."
         raise SettingsError(msg)
-    yield from uam.lines(events.collect(), platform)
+    yield from uam.encode_lines(events.collect(), platform)

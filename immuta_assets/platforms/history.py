@@ -26,7 +26,7 @@ NOT_APPLICABLE: the statement cannot touch data (failed before, USE, SHOW …). 
 """
 
 
-def _timestamp(*, nullable: bool = False, description: str) -> dy.Datetime:
+def _define_timestamp(*, nullable: bool = False, description: str) -> dy.Datetime:
     return dy.Datetime(time_zone="UTC", nullable=nullable, description=description)
 
 
@@ -34,44 +34,66 @@ class Statements(dy.Schema):
     """Statements that ended in the hour, each query id once."""
 
     query_id = dy.String(primary_key=True, description="Id of the statement on the platform.")
-    root_query_id = dy.String(nullable=True, description="Outermost statement, for one that a procedure ran.")
-    user_name = dy.String(nullable=True, description="Name on the platform of the principal who ran it, as given.")
-    user_created_at = _timestamp(nullable=True, description="When the user of that name alive at the time was created.")
-    user_email = dy.String(nullable=True, description="E-mail the platform knows for that user.")
-    user_type = dy.Enum(["PERSON", "SERVICE"], nullable=True, description="Kind of principal, where the platform says.")
-    session_id = dy.String(nullable=True, description="Session.")
-    started_at = _timestamp(description="Start.")
-    ended_at = _timestamp(description="End; lies in the hour.")
+    root_query_id = dy.String(
+        nullable=True, description="Id of the outermost statement, for one that a procedure ran; null for others."
+    )
+    user_name = dy.String(
+        nullable=True, description="Name on the platform of the user who ran it, as given; null where it is withheld."
+    )
+    user_created_at = _define_timestamp(
+        nullable=True, description="When the user who bore that name at the start was created; null where unknown."
+    )
+    user_email = dy.String(nullable=True, description="E-mail that the platform knows for that user.")
+    user_type = dy.Enum(
+        ["PERSON", "SERVICE"],
+        nullable=True,
+        description="Kind of user: PERSON, SERVICE, or null where the platform does not say.",
+    )
+    session_id = dy.String(nullable=True, description="Id of the session on the platform.")
+    started_at = _define_timestamp(description="Start of the statement (UTC).")
+    ended_at = _define_timestamp(description="End of the statement (UTC); lies in the hour.")
     duration_ms = dy.Int64(nullable=True, description="Total elapsed time in milliseconds.")
-    status = dy.Enum(STATUSES, description="Outcome.")
-    error_code = dy.String(nullable=True, description="Code of the error; null on success.")
-    error_message = dy.String(nullable=True, description="Message of the error; null on success.")
-    statement_type = dy.String(nullable=True, description="Kind of statement in the platform's words.")
-    text = dy.String(nullable=True, description="Text, as far as the platform gives it.")
-    text_state = dy.Enum(TEXT_STATES, description="Whether the text is whole.")
-    access_state = dy.Enum(ACCESS_STATES, description="What is known of the objects.")
-    rows_produced = dy.Int64(nullable=True, description="Rows returned or written.")
-    user_agent = dy.String(nullable=True, description="Client application.")
-    client_ip = dy.String(nullable=True, description="Address of the client; null for internal ones.")
-    role_name = dy.String(nullable=True, description="Snowflake: role.")
-    warehouse_id = dy.String(nullable=True, description="Warehouse.")
+    status = dy.Enum(STATUSES, description="Outcome: SUCCESS, FAILURE, or UNAUTHORIZED if access was denied.")
+    error_code = dy.String(nullable=True, description="Error code or class of the platform; null on success.")
+    error_message = dy.String(nullable=True, description="Error message of the platform; null on success.")
+    statement_type = dy.String(nullable=True, description="Kind of statement in the platform's words, such as SELECT.")
+    text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
+    text_state = dy.Enum(
+        TEXT_STATES, description="Whether the text is given: WHOLE, CUT, REDACTED (withheld) or MISSING (empty)."
+    )
+    access_state = dy.Enum(
+        ACCESS_STATES,
+        description="What is known of its objects: KNOWN (named), PENDING (may still arrive), CACHED (served from a "
+        "cache, no origin found), NOT_APPLICABLE (cannot touch data) or NONE (none ever arrived).",
+    )
+    rows_produced = dy.Int64(nullable=True, description="Number of rows returned or written.")
+    user_agent = dy.String(nullable=True, description="Client application, as it names itself.")
+    client_ip = dy.String(nullable=True, description="IP address of the client; null for internal ones.")
+    role_name = dy.String(nullable=True, description="Snowflake: role that ran it.")
+    warehouse_id = dy.String(nullable=True, description="Id of the warehouse that ran it.")
     warehouse_name = dy.String(nullable=True, description="Snowflake: name of the warehouse.")
-    cluster_number = dy.Int64(nullable=True, description="Snowflake: cluster of the warehouse.")
-    cluster_id = dy.String(nullable=True, description="Databricks: cluster.")
-    workspace_id = dy.String(nullable=True, description="Databricks: workspace.")
-    service = dy.String(nullable=True, description="Databricks: WAREHOUSE or CLUSTER.")
-    notebook_id = dy.String(nullable=True, description="Databricks: notebook.")
-    account_id = dy.String(nullable=True, description="Databricks: account.")
+    cluster_number = dy.Int64(nullable=True, description="Snowflake: number of the cluster within the warehouse.")
+    cluster_id = dy.String(nullable=True, description="Databricks: id of the cluster.")
+    workspace_id = dy.String(nullable=True, description="Databricks: id of the workspace.")
+    service = dy.String(nullable=True, description="Databricks: kind of compute, WAREHOUSE or CLUSTER.")
+    notebook_id = dy.String(nullable=True, description="Databricks: id of the notebook it was run from.")
+    account_id = dy.String(nullable=True, description="Databricks: id of the account.")
 
 
 class Accesses(dy.Schema):
     """Objects that the statements accessed, each once per statement."""
 
-    query_id = dy.String(primary_key=True, description="The statement.")
-    object_name = dy.String(primary_key=True, description="Full name: database, schema and name joined by dots.")
-    database = dy.String(nullable=True, description="Database, or catalog on Databricks, unquoted.")
-    schema = dy.String(nullable=True, description="Schema, unquoted.")
-    name = dy.String(description="Name within the schema, unquoted.")
-    object_type = dy.String(description="TABLE, VIEW, … in upper case.")
-    accessed_columns = dy.List(dy.String(), description="Names of the columns accessed, sorted, each once.")
+    query_id = dy.String(primary_key=True, description="Id of the statement on the platform.")
+    object_name = dy.String(
+        primary_key=True, description="Full name of the object: database, schema and name joined by dots."
+    )
+    database = dy.String(nullable=True, description="Database (on Databricks: catalog), without quotes.")
+    schema = dy.String(nullable=True, description="Schema, without quotes.")
+    name = dy.String(description="Name within the schema, without quotes.")
+    object_type = dy.String(
+        description="Kind of object in upper case, such as TABLE or VIEW; UNKNOWN where the platform does not say."
+    )
+    accessed_columns = dy.List(
+        dy.String(), description="Names of the columns accessed, sorted, each once; empty where none are named."
+    )
     inferred = dy.Bool(description="Whether the object was found by parsing the text instead of being named.")

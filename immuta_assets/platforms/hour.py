@@ -1,6 +1,6 @@
 """What a reader returns: one hour of one connection, as frames and as facts about the reading.
 
-Every reader (``snowflake``, ``unity_catalog``) imports this module and none of the others. Add a fact when an operator
+Every reader imports this module. Add a fact when an operator
 or a check needs another count of every platform. What statements and accesses are stands in ``history``.
 """
 
@@ -68,7 +68,7 @@ class Hour(NamedTuple):
     facts: ReadFacts
 
 
-def bounds(hour: datetime) -> tuple[datetime, datetime]:
+def get_bounds(hour: datetime) -> tuple[datetime, datetime]:
     """Return the half-open interval of an hour, given by its aware start; raises ``ValueError`` for anything else."""
     if hour.utcoffset() is None or hour != hour.replace(minute=0, second=0, microsecond=0):
         message = f"An hour is given by its start with a time zone, not by {hour.isoformat()}."

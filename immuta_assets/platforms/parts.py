@@ -10,7 +10,7 @@ from itertools import pairwise
 import polars as pl
 
 
-def parts(query_ids: pl.LazyFrame, size: int) -> list[pl.Expr]:
+def divide_rows(query_ids: pl.LazyFrame, size: int) -> list[pl.Expr]:
     """Return conditions on ``query_id`` that divide statements into parts of ``size``, in order.
 
     ``query_ids`` has the column ``query_id``, sorted, each id once.

@@ -40,7 +40,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     short = demo.CONNECTIONS.replace("path:", "reread: [5m, 1h, 2h, 4h]\n    path:")
     (folder / "tenant" / "connections.yaml").write_text(short)
     statements, accesses = demo.history(dump.read(folder / "tenant", demo.COLLECTIONS), seed=0, at=AT)
-    embedded.write(folder / "tenant" / "history.duckdb", statements, accesses)
+    embedded.write_history(folder / "tenant" / "history.duckdb", statements, accesses)
     settings = load(
         tenant=str(folder / "tenant"),
         store=folder / "store",

@@ -49,7 +49,9 @@ def history(tenant: Path, *, objects_arrive: datetime | None = None) -> None:
     statements, accesses = demo.history(dump.read(tenant, demo.COLLECTIONS), seed=0, at=AT)
     arrived = AT
     statements = statements.with_columns(arrived_at=pl.lit(arrived))
-    embedded.write(tenant / "history.duckdb", statements, accesses.with_columns(arrived_at=objects_arrive or arrived))
+    embedded.write_history(
+        tenant / "history.duckdb", statements, accesses.with_columns(arrived_at=objects_arrive or arrived)
+    )
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from polars.testing import assert_frame_equal
 
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
+from immuta_assets.platforms import registry
 from immuta_assets.platforms.embedded import reader as embedded
+from immuta_assets.platforms.embedded.connection import EmbeddedConnection
 from immuta_assets.platforms.history import Accesses, Statements
-from immuta_assets.platforms.hour import Counted
+from immuta_assets.platforms.hour import Counted, HistoryError
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.registry import PLATFORMS
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
@@ -49,7 +51,7 @@ def drawn(tenant: dict[str, pl.DataFrame]) -> History:
 @pytest.fixture(scope="module")
 def connection(drawn: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     path: Path = tmp_path_factory.mktemp("history") / "history.duckdb"
-    embedded.write(path, *drawn)
+    embedded.write_history(path, *drawn)
     with duckdb.connect(path, read_only=True) as connection:
         yield connection
 
@@ -82,7 +84,7 @@ def kept(
             (Accesses.create_empty(), ACCESS, accesses),
         )
     ]
-    embedded.write(path, *rows)
+    embedded.write_history(path, *rows)
     with duckdb.connect(path, read_only=True) as connection:
         connection.execute("SET TimeZone = 'Asia/Kolkata'")
         yield connection
@@ -216,3 +218,13 @@ def test_working_hours_are_busier_than_nights(drawn: History) -> None:
     by_hour = drawn[0].group_by(hour=pl.col("ended_at").dt.hour()).len()
     busy, quiet = by_hour.filter(hour=10)["len"].item(), by_hour.filter(hour=2)["len"].item()
     assert busy > 3 * quiet
+
+
+@pytest.mark.parametrize("text", [None, "no DuckDB file"])
+def test_a_file_that_cannot_be_opened_is_one_sentence_with_what_to_do(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "history.duckdb"
+    if text is not None:
+        path.write_text(text)
+    opened = EmbeddedConnection(name="demo", kind="embedded", platform=SNOWFLAKE, path=path)
+    with pytest.raises(HistoryError, match=r"^Connection demo: .*history\.duckdb .*; (correct|it must be) .*\.$"):
+        registry.count_hours(opened, HOUR, HOUR + timedelta(hours=1), MUCH_LATER)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.platforms.unity_catalog.qualified_names import shape, tables
+from immuta_assets.platforms.unity_catalog.qualified_names import find_tables, shape_text
 
 WORDS = [
     "SELECT", "*", "x", "FROM", "JOIN", "WHERE", "AND", "ON", "=", "(", ")", ",", ";", "DATE", "INTERVAL", "DAY", "IN",
@@ -20,11 +20,11 @@ WORDS = [
 
 
 def names(text: str) -> set[tuple[str, ...]]:
-    return set(tables([text]).drop("text").rows())
+    return set(find_tables([text]).drop("text").rows())
 
 
 def shaped(*texts: str) -> list[str]:
-    return pl.DataFrame({"text": texts}).select(shape(pl.col("text"))).to_series().to_list()
+    return pl.DataFrame({"text": texts}).select(shape_text(pl.col("text"))).to_series().to_list()
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=16))

@@ -18,7 +18,7 @@ from fakes.snowflake_server import SESSION_EXPIRED, SnowflakeServer, serving, sq
 
 from immuta_assets.platforms.connections import load
 from immuta_assets.platforms.history import Accesses, Statements
-from immuta_assets.platforms.hour import Counted, HistoryError, Hour, bounds
+from immuta_assets.platforms.hour import Counted, HistoryError, Hour, get_bounds
 from immuta_assets.platforms.snowflake import reader as snowflake
 from immuta_assets.platforms.snowflake.connection import SnowflakeConnection
 
@@ -805,10 +805,10 @@ def test_rows_produced_are_rows_returned_or_rows_changed(
 
 
 def test_an_hour_is_given_by_its_start_with_a_zone() -> None:
-    assert bounds(HOUR) == (HOUR, HOUR + timedelta(hours=1))
+    assert get_bounds(HOUR) == (HOUR, HOUR + timedelta(hours=1))
     for wrong in (HOUR.replace(tzinfo=None), HOUR + timedelta(seconds=1)):
         with pytest.raises(ValueError, match="An hour is given by its start with a time zone"):
-            bounds(wrong)
+            get_bounds(wrong)
 
 
 # --- Rows of real accounts -----------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import polars as pl
 from reliability.late_history import HOST, PLATFORM, STARTS
 
 from immuta_assets.audit.identities.principals import principals
-from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.audit.queries import plan
-from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.audit.queries.readings import Coverage, coverage, reading
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.platforms.origin import Origin
@@ -66,13 +66,13 @@ class Installation:
         statements, accesses, facts = embedded.read_hour(self._history, PLATFORM, hour, now)
         path = self._folder / f"{hour:%Y-%m-%dT%H%M}.parquet"
         before = pl.read_parquet(path).lazy() if path.exists() else None
-        made = hour_events(
+        made = make_hour_events(
             statements, accesses, before, self._snapshot, origin=ORIGIN, moment=now, hold=True, registered_only=False
         )
         survive()
         made.sink_parquet(path)
         survive()
-        who = principals(identified(statements, self._snapshot.users, PLATFORM), accesses)
+        who = principals(resolve_identities(statements, self._snapshot.users, PLATFORM), accesses)
         row = coverage(reading(hour, facts, now), statements, pl.scan_parquet(path), who, snapshot_at=STARTS)
         self._coverage[hour] = row
 

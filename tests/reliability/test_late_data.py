@@ -67,7 +67,7 @@ def ticks(history: History, reread: Sequence[timedelta]) -> Iterator[datetime]:
 
 def installed(tenant: Tenant, history: History, folder: Path, reread: Sequence[timedelta]) -> Installation:
     """Return an installation to which the history has happened."""
-    embedded.write(folder / "history.duckdb", *history)
+    embedded.write_history(folder / "history.duckdb", *history)
     (folder / "events").mkdir()
     with duckdb.connect(folder / "history.duckdb", read_only=True) as opened:
         installation = Installation(opened, folder / "events", tenant, reread)

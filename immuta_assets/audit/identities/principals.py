@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.audit.identities.resolution import ACCOUNT, IDENTITIES, identified
+from immuta_assets.audit.identities.resolution import ACCOUNT, IDENTITIES, resolve_identities
 from immuta_assets.platforms.platform import Platform
 
 MOST_OBJECTS = 5
@@ -82,7 +82,7 @@ def changed_hours(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platf
     the ``global_user_id`` is the same, events keep the words they were made with.
     """
     then = principals.select(*ACCOUNT, then="global_user_id").unique()
-    changed = identified(then, users, platform).filter(
+    changed = resolve_identities(then, users, platform).filter(
         pl.col("global_user_id").is_not_null(), pl.col("global_user_id").ne_missing(pl.col("then"))
     )
     # Collected, since the hours stream through a join only with a side that is known to be small.

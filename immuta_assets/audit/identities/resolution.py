@@ -33,12 +33,16 @@ _IDENTITY = pl.Enum(IDENTITIES)
 class IdentifiedStatements(Statements):
     """Statements with the Immuta user who ran them; the user's columns are null where nobody is identified."""
 
-    profile_id = dy.Int64(nullable=True, description="Profile of the user.")
-    global_user_id = dy.String(nullable=True, description="UUID by which the export refers to the user.")
-    iam_id = dy.String(nullable=True, description="Identity manager the user comes from.")
+    profile_id = dy.Int64(nullable=True, description="Id of the user's profile in the tenant.")
+    global_user_id = dy.String(nullable=True, description="UUID by which the access summary refers to the user.")
+    iam_id = dy.String(nullable=True, description="Id of the identity manager the user comes from.")
     user_id = dy.String(nullable=True, description="Id of the user within the identity manager.")
-    name = dy.String(nullable=True, description="Display name.")
-    identity = dy.Enum(IDENTITIES, description="How the user was found, or why not.")
+    name = dy.String(nullable=True, description="Display name of the user.")
+    identity = dy.Enum(
+        IDENTITIES,
+        description="How the user was found: MAPPED (user name), MATCHED (e-mail or name), AMBIGUOUS (several fit, "
+        "nobody is named) or UNKNOWN.",
+    )
 
 
 class Way(IntEnum):
@@ -51,32 +55,31 @@ class Way(IntEnum):
     NAME = 1
 
 
-def identified(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def resolve_identities(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """Add the Immuta user to rows with the columns of an ``ACCOUNT``, in the same order.
 
     The further columns are those that ``IdentifiedStatements`` adds to ``Statements``. ``users`` are the tenant's
     ``Users``. A mapped user name decides; else the platform's e-mail, else its user name, if it is a user's e-mail or
     user id, whatever the case. How a mapped name is compared, the platform says (``Platform.user_keys``). Where several
-    users fit in the same way, nobody is identified.
-    Services are identified by mapping only, system accounts of the tenant never, disabled users like others. A name
-    whose e-mail is known to be another than the user's (as when it was dropped and given to somebody else) does not
-    identify that user.
+    users fit in the same way, nobody is identified. Services are identified by mapping only, system accounts of the
+    tenant never, disabled users like others. A name whose e-mail is known to be another than the user's (as when it was
+    dropped and given to somebody else) does not identify that user.
     """
-    identities = _identities(accounts.select(ACCOUNT).unique(), users, platform)
+    identities = _resolve_accounts(accounts.select(ACCOUNT).unique(), users, platform)
     joined = accounts.join(identities, on=ACCOUNT, how="left", nulls_equal=True, maintain_order="left")
     return joined.with_columns(pl.col("identity").fill_null(pl.lit("UNKNOWN", _IDENTITY)))
 
 
-def people(users: pl.LazyFrame) -> pl.LazyFrame:
+def select_people(users: pl.LazyFrame) -> pl.LazyFrame:
     """Return those of ``Users`` whom an account may belong to: all but the system accounts of the tenant."""
     return users.filter(~pl.col("system_generated"))
 
 
-def _identities(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _resolve_accounts(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """The accounts that any user fits, with the columns of the one user who fits best, and ``identity``."""
-    candidates = people(users)
+    candidates = select_people(users)
     best = (
-        _claims(accounts, candidates, platform)
+        _match_accounts(accounts, candidates, platform)
         .group_by(ACCOUNT)
         .agg(
             pl.col("way").min(),
@@ -92,10 +95,10 @@ def _identities(accounts: pl.LazyFrame, users: pl.LazyFrame, platform: Platform)
     ).join(candidates.select(_USER), on="profile_id", how="left")
 
 
-def _claims(accounts: pl.LazyFrame, candidates: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _match_accounts(accounts: pl.LazyFrame, candidates: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """Every pair of an account and a user who fits it, with the way: the accounts' columns, profile_id, way."""
-    claimed = _keyed(accounts, _account_keys(platform)).join(
-        _keyed(candidates, _user_keys(platform)), on=["way", "key"], how="inner"
+    claimed = _explode_keys(accounts, _list_account_keys(platform)).join(
+        _explode_keys(candidates, _list_user_keys(platform)), on=["way", "key"], how="inner"
     )
     service = (pl.col("user_type") == "SERVICE").fill_null(value=False)
     other_email = (pl.col("user_email").fill_null("") != "") & (pl.col("email").fill_null("") != "")
@@ -105,7 +108,7 @@ def _claims(accounts: pl.LazyFrame, candidates: pl.LazyFrame, platform: Platform
     )
 
 
-def _keyed(frame: pl.LazyFrame, keys: list[tuple[int, pl.Expr]]) -> pl.LazyFrame:
+def _explode_keys(frame: pl.LazyFrame, keys: list[tuple[int, pl.Expr]]) -> pl.LazyFrame:
     """The rows once per way and key: two columns more; an empty key fits nothing."""
     pairs = [pl.struct(pl.lit(int(way), pl.Int8).alias("way"), key.alias("key")) for way, key in keys]
     return (
@@ -116,15 +119,15 @@ def _keyed(frame: pl.LazyFrame, keys: list[tuple[int, pl.Expr]]) -> pl.LazyFrame
     )
 
 
-def _account_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
+def _list_account_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
     mapped = enumerate((key.account for key in platform.user_keys), -len(platform.user_keys))
-    return [*mapped, (Way.EMAIL, _caseless("user_email")), (Way.NAME, _caseless("user_name"))]
+    return [*mapped, (Way.EMAIL, _fold_case("user_email")), (Way.NAME, _fold_case("user_name"))]
 
 
-def _user_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
+def _list_user_keys(platform: Platform) -> list[tuple[int, pl.Expr]]:
     mapped = enumerate((key.user for key in platform.user_keys), -len(platform.user_keys))
-    return [*mapped, *((way, _caseless(column)) for way in Way for column in ("email", "user_id"))]
+    return [*mapped, *((way, _fold_case(column)) for way in Way for column in ("email", "user_id"))]
 
 
-def _caseless(column: str) -> pl.Expr:
+def _fold_case(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase()

@@ -12,7 +12,7 @@ import polars as pl
 from rapidfuzz import fuzz, process
 
 from immuta_assets.audit.identities.principals import MOST_OBJECTS
-from immuta_assets.audit.identities.resolution import ACCOUNT, identified, people
+from immuta_assets.audit.identities.resolution import ACCOUNT, resolve_identities, select_people
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.registry import PLATFORMS
 
@@ -64,7 +64,7 @@ def unknown_users(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platf
     ``Users``, decide. Statements without a user name are left out: there is nobody to look for.
     """
     unknown = _by_name(_unidentified(principals, users, platform))
-    known = people(users).collect()
+    known = select_people(users).collect()
     suggestions = _suggestions(unknown, known, platform)
     domains = known.select(_domain("email")).to_series().drop_nulls().unique()
     return UnknownUsers.validate(
@@ -83,7 +83,7 @@ def unknown_users(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platf
 def _unidentified(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """The rows of named accounts that are no user now, with how they were not found as ``identity``."""
     named = principals.select(ACCOUNT).filter(pl.col("user_name").is_not_null()).unique()
-    accounts = identified(named, users, platform).filter(pl.col("global_user_id").is_null())
+    accounts = resolve_identities(named, users, platform).filter(pl.col("global_user_id").is_null())
     # Collected, since the hours stream through a join only with a side that is known to be small.
     few = accounts.select(*ACCOUNT, "identity").collect(engine="streaming").lazy()
     return principals.drop("identity").join(few, on=ACCOUNT, nulls_equal=True)

@@ -62,32 +62,55 @@ _TARGETS = dy.List(objects.TARGET).dtype
 class QueryEvents(dy.Schema):
     """Query events of one hour and connection, sorted by statement and object; an event once made is never lost."""
 
-    id = dy.String(primary_key=True, description="Id of the event; stays the same when it is revised.")
+    id = dy.String(primary_key=True, description="Id of the event; it stays the same when the event is revised.")
     action = dy.String(description="Always QUERY.")
     actor = dy.Struct(
-        _ACTOR, description="Immuta user who ran the statement; type, id and name unknown if there is none."
+        _ACTOR,
+        description="Immuta user who ran the statement; type is USER_ACTOR, or type, id and name are unknown where "
+        "nobody is identified.",
     )
-    session_id = dy.String(nullable=True, alias="sessionId", description="Session on the platform.")
-    action_status = dy.Enum(STATUSES, alias="actionStatus", description="Outcome.")
-    action_status_reason = dy.String(nullable=True, alias="actionStatusReason", description="Error; null on success.")
-    event_timestamp = dy.Datetime(time_zone="UTC", alias="eventTimestamp", description="Start of the statement.")
+    session_id = dy.String(nullable=True, alias="sessionId", description="Id of the session on the platform.")
+    action_status = dy.Enum(
+        STATUSES, alias="actionStatus", description="Outcome: SUCCESS, FAILURE, or UNAUTHORIZED if access was denied."
+    )
+    action_status_reason = dy.String(
+        nullable=True, alias="actionStatusReason", description="Error message of the platform; null on success."
+    )
+    event_timestamp = dy.Datetime(time_zone="UTC", alias="eventTimestamp", description="Start of the statement (UTC).")
     received_timestamp = dy.Datetime(
-        time_zone="UTC", alias="receivedTimestamp", description="When the event was first made; revisions keep it."
+        time_zone="UTC",
+        alias="receivedTimestamp",
+        description="Moment of the run that made the event first (UTC); revisions keep it.",
     )
-    user_agent = dy.String(nullable=True, alias="userAgent", description="Client application.")
-    tenant_id = dy.String(alias="tenantId", description="The tenant.")
+    user_agent = dy.String(nullable=True, alias="userAgent", description="Client application, as it names itself.")
+    tenant_id = dy.String(alias="tenantId", description="Id of the Immuta tenant.")
     target_type = dy.String(alias="targetType", description="Always DATASOURCE.")
-    targets = dy.List(objects.TARGET, description="Data source accessed, without id if not registered; or empty.")
+    targets = dy.List(
+        objects.TARGET,
+        description="The data source accessed, without id if the object is not registered; empty where no object is "
+        "known.",
+    )
     related_resources = dy.List(objects.TARGET, alias="relatedResources", description="Always empty.")
     audit_payload = dy.Struct(
-        _PAYLOAD, alias="auditPayload", description="The statement; duration in seconds, text cut at 2048 characters."
+        _PAYLOAD,
+        alias="auditPayload",
+        description="The statement: its text cut at 2048 characters, times (UTC), duration in seconds, what the "
+        "platform says of it, and the object accessed.",
     )
-    query_id = dy.String(description="The statement.")
-    object_name = dy.String(nullable=True, description="The object; null if none is known.")
-    global_user_id = dy.String(nullable=True, description="UUID of the Immuta user.")
+    query_id = dy.String(description="Id of the statement on the platform.")
+    object_name = dy.String(
+        nullable=True, description="Full name of the object on the platform; null where none is known."
+    )
+    global_user_id = dy.String(nullable=True, description="UUID of the Immuta user; null where nobody is identified.")
     text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
-    access_state = dy.Enum(ACCESS_STATES, description="What is known of the statement's objects.")
-    content_hash = dy.String(description="Digests of what is said of the statement and, if there is one, the object.")
+    access_state = dy.Enum(
+        ACCESS_STATES,
+        description="What is known of the statement's objects: KNOWN, PENDING (may still arrive), CACHED (served from "
+        "a cache, no origin found), NOT_APPLICABLE (cannot touch data) or NONE (none ever arrived).",
+    )
+    content_hash = dy.String(
+        description="Digest of what is said of the statement, followed by that of the object if there is one."
+    )
     changed_at = dy.Datetime(
         time_zone="UTC",
         description="Moment (UTC) of the run that made the newest revision: the first one, a change, a withdrawal.",
@@ -95,28 +118,32 @@ class QueryEvents(dy.Schema):
     revision = dy.Int64(
         min=1, description="1, and one more whenever the content changed, or was withdrawn or restored."
     )
-    withdrawn = dy.Bool(description="Whether the event no longer holds: the hour, read again, does not give it.")
+    withdrawn = dy.Bool(
+        description="Whether the event no longer holds, because the hour, read again, does not give it."
+    )
 
 
-def events(statements: pl.LazyFrame, accesses: pl.LazyFrame, catalog: objects.Catalog, origin: Origin) -> pl.LazyFrame:
+def make_events(
+    statements: pl.LazyFrame, accesses: pl.LazyFrame, catalog: objects.ObjectCatalog, origin: Origin
+) -> pl.LazyFrame:
     """Return what the events of statements and ``Accesses`` say, sorted: ``QueryEvents`` but for ``revisions.KEPT``.
 
     The statements are ``identities.IdentifiedStatements``. A statement gives an event per object, or one without
     targets.
     """
-    known = objects.distinct(accesses)
-    described = objects.described(known, catalog).with_columns(
+    known = objects.number_objects(accesses)
+    described = objects.describe_objects(known, catalog).with_columns(
         object_hash=digests.digest([], pl.struct("targets", "objectsAccessed"))
     )
     return (
-        _keys(statements, known, origin)
-        .join(statements.select(**_of_statement(origin)), on="query_id", maintain_order="left")
+        _make_ids(statements, known, origin)
+        .join(statements.select(**_describe_statement(origin)), on="query_id", maintain_order="left")
         .join(described, on="object_index", how="left", maintain_order="left", nulls_equal=True)
-        .with_columns(**_of_event(origin))
+        .with_columns(**_describe_event(origin))
     )
 
 
-def _keys(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> pl.LazyFrame:
+def _make_ids(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> pl.LazyFrame:
     """Return ``query_id``, ``object_name``, ``object_index`` and ``id`` of every event, in the order of the events.
 
     The first object by name has the id of the event without targets, so that an event made before the objects were
@@ -129,22 +156,24 @@ def _keys(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> pl.L
     return pairs.with_columns(id=digests.uuid5(NAMESPACE, origin.path, name))
 
 
-def _of_statement(origin: Origin) -> dict[str, pl.Expr]:
+def _describe_statement(origin: Origin) -> dict[str, pl.Expr]:
     """Columns that are the same for all objects of a statement; ``auditPayload`` lacks the objects."""
     said = {
-        "actor": _actor(),
+        "actor": _make_actor(),
         "sessionId": pl.col("session_id"),
         "actionStatus": pl.col("status"),
-        "actionStatusReason": _unless_success("error_message"),
+        "actionStatusReason": _keep_unless_success("error_message"),
         "eventTimestamp": pl.col("started_at"),
         "userAgent": pl.col("user_agent"),
-        "auditPayload": _struct(_payload(origin)),
+        "auditPayload": _make_struct(_make_payload(origin)),
     }
     kept = {name: pl.col(name) for name in ("query_id", "global_user_id", "text", "access_state")}
-    return said | kept | {"statement_hash": digests.digest(origin.path, _facts(said.values(), _host(origin)))}
+    return (
+        said | kept | {"statement_hash": digests.digest(origin.path, _collect_facts(said.values(), _find_host(origin)))}
+    )
 
 
-def _facts(said: Iterable[pl.Expr], host: pl.Expr) -> pl.Expr:
+def _collect_facts(said: Iterable[pl.Expr], host: pl.Expr) -> pl.Expr:
     """Everything of the statement that is said in some way, texts whole and times as microseconds since 1970."""
     columns = IdentifiedStatements.columns()
     names = sorted({name for each in said for name in each.meta.root_names()})
@@ -152,7 +181,7 @@ def _facts(said: Iterable[pl.Expr], host: pl.Expr) -> pl.Expr:
     return pl.struct([pl.col(name).dt.epoch("us") if name in times else name for name in names], host=host)
 
 
-def _of_event(origin: Origin) -> dict[str, pl.Expr]:
+def _describe_event(origin: Origin) -> dict[str, pl.Expr]:
     """Columns that speak of the object, and those that are the same for all events."""
     return {
         "action": pl.lit("QUERY"),
@@ -164,15 +193,15 @@ def _of_event(origin: Origin) -> dict[str, pl.Expr]:
     }
 
 
-def _struct(fields: Mapping[str, pl.Expr]) -> pl.Expr:
+def _make_struct(fields: Mapping[str, pl.Expr]) -> pl.Expr:
     return pl.struct([value.alias(name) for name, value in fields.items()])
 
 
-def _unless_success(column: str) -> pl.Expr:
+def _keep_unless_success(column: str) -> pl.Expr:
     return pl.when(pl.col("status") != "SUCCESS").then(column)
 
 
-def _actor() -> pl.Expr:
+def _make_actor() -> pl.Expr:
     registered = pl.col("profile_id").is_not_null()
     return pl.struct(
         type=pl.when(registered).then(pl.lit("USER_ACTOR")).otherwise(pl.lit(_UNKNOWN)),
@@ -184,7 +213,7 @@ def _actor() -> pl.Expr:
     )
 
 
-def _payload(origin: Origin) -> dict[str, pl.Expr]:
+def _make_payload(origin: Origin) -> dict[str, pl.Expr]:
     """The payload without the objects."""
     return {
         "type": pl.lit("QueryAuditPayload"),
@@ -193,26 +222,26 @@ def _payload(origin: Origin) -> dict[str, pl.Expr]:
         "startTime": pl.col("started_at"),
         "endTime": pl.col("ended_at"),
         "duration": pl.col("duration_ms") / 1000,
-        "errorCode": _unless_success("error_code"),
-        "technologyContext": _context(origin),
-        "securityProfile": objects.security_profile(),
+        "errorCode": _keep_unless_success("error_code"),
+        "technologyContext": _make_context(origin),
+        "securityProfile": objects.make_security_profile(),
         "version": pl.lit(1, pl.Int64),
     }
 
 
-def _context(origin: Origin) -> pl.Expr:
+def _make_context(origin: Origin) -> pl.Expr:
     """Facts of the platform; a fact that it does not have is null."""
     shared = {
         "type": pl.lit(origin.platform.context_type),
-        "host": _host(origin),
+        "host": _find_host(origin),
         "rowsProduced": pl.col("rows_produced"),
         "warehouseId": pl.col("warehouse_id"),
     }
     absent = {key: pl.lit(None, column.dtype) for key, column in _CONTEXT.items()}
-    return _struct(absent | shared | {key: each.value for key, each in origin.platform.context.items()})
+    return _make_struct(absent | shared | {key: each.value for key, each in origin.platform.context.items()})
 
 
-def _host(origin: Origin) -> pl.Expr:
+def _find_host(origin: Origin) -> pl.Expr:
     if not origin.workspace_hosts:
         return pl.lit(origin.host)
     return pl.col("workspace_id").replace_strict(

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from immuta_assets.audit.identities.resolution import ACCOUNT, identified
+from immuta_assets.audit.identities.resolution import ACCOUNT, resolve_identities
 from immuta_assets.audit.queries import objects
-from immuta_assets.audit.queries.events import QueryEvents, events
-from immuta_assets.audit.queries.revisions import revised
+from immuta_assets.audit.queries.events import QueryEvents, make_events
+from immuta_assets.audit.queries.revisions import revise_events
 from immuta_assets.frames.streaming import streamed
 from immuta_assets.platforms.origin import Origin
 
@@ -41,7 +41,7 @@ class _Rows(NamedTuple):
     previous: pl.LazyFrame
 
 
-def hour_events(
+def make_hour_events(
     statements: pl.LazyFrame,
     accesses: pl.LazyFrame,
     previous: pl.LazyFrame | None,
@@ -60,28 +60,28 @@ def hour_events(
     """
     hour = _Rows(statements, accesses, QueryEvents.create_empty(lazy=True) if previous is None else previous)
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def make_frames() -> Iterator[pl.DataFrame]:
         known_objects = (snapshot.data_sources, snapshot.columns, snapshot.tags)
-        catalog = objects.catalog(*known_objects, origin.platform, origin.hosts)
-        identities = _identities(statements, snapshot.users, origin)
-        for rows in _ranges(hour):
+        catalog = objects.build_catalog(*known_objects, origin.platform, origin.hosts)
+        identities = _resolve_accounts(statements, snapshot.users, origin)
+        for rows in _split_hour(hour):
             known = rows.statements.join(identities, on=ACCOUNT, how="left", nulls_equal=True)
-            due = _due(known, rows.previous, hold=hold, registered_only=registered_only)
-            made = events(due, rows.accesses, catalog, origin).collect(engine="in-memory")
-            yield revised(made, rows.previous, moment)
+            due = _select_due(known, rows.previous, hold=hold, registered_only=registered_only)
+            made = make_events(due, rows.accesses, catalog, origin).collect(engine="in-memory")
+            yield revise_events(made, rows.previous, moment)
 
-    return streamed(frames, QueryEvents.create_empty().schema)
+    return streamed(make_frames, QueryEvents.create_empty().schema)
 
 
-def _identities(statements: pl.LazyFrame, users: pl.LazyFrame, origin: Origin) -> pl.LazyFrame:
+def _resolve_accounts(statements: pl.LazyFrame, users: pl.LazyFrame, origin: Origin) -> pl.LazyFrame:
     """The hour's accounts with the users they belong to."""
     accounts = statements.select(ACCOUNT).unique()
-    return identified(accounts, users, origin.platform).collect().lazy()
+    return resolve_identities(accounts, users, origin.platform).collect().lazy()
 
 
-def _ranges(hour: _Rows) -> Iterator[_Rows]:
+def _split_hour(hour: _Rows) -> Iterator[_Rows]:
     """The hour by ranges of query ids, all rows of a statement together."""
-    starts = _starts(hour).collect(engine="streaming")["query_id"]
+    starts = _find_starts(hour).collect(engine="streaming")["query_id"]
     for start, end in pairwise(["", *starts, None]):
         within = pl.col("query_id") >= start
         if end is not None:
@@ -89,7 +89,7 @@ def _ranges(hour: _Rows) -> Iterator[_Rows]:
         yield _Rows(*(frame.filter(within) for frame in hour))
 
 
-def _starts(hour: _Rows) -> pl.LazyFrame:
+def _find_starts(hour: _Rows) -> pl.LazyFrame:
     """Where ranges start, but for the first.
 
     Of the previous events only those of other statements count, so that the ranges, and with them the bytes of a file,
@@ -101,7 +101,7 @@ def _starts(hour: _Rows) -> pl.LazyFrame:
     return rows.gather_every(ROWS_AT_ONCE, ROWS_AT_ONCE).unique().sort("query_id")
 
 
-def _due(statements: pl.LazyFrame, previous: pl.LazyFrame, *, hold: bool, registered_only: bool) -> pl.LazyFrame:
+def _select_due(statements: pl.LazyFrame, previous: pl.LazyFrame, *, hold: bool, registered_only: bool) -> pl.LazyFrame:
     """The statements that give events now."""
     known = statements.filter(pl.col("profile_id").is_not_null()) if registered_only else statements
     if not hold:

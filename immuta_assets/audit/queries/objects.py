@@ -68,7 +68,7 @@ _OBJECT_KEY = [name for name in Accesses.column_names() if name != "query_id"]
 _NAME_KEY = ["database_key", "schema_key", "table_key"]
 
 
-def distinct(accesses: pl.LazyFrame) -> pl.LazyFrame:
+def number_objects(accesses: pl.LazyFrame) -> pl.LazyFrame:
     """Number the different objects: columns of ``Accesses``, ``query_id`` as list, and ``object_index``.
 
     The numbers follow the order of the rows, so that every evaluation gives the same.
@@ -76,7 +76,7 @@ def distinct(accesses: pl.LazyFrame) -> pl.LazyFrame:
     return accesses.group_by(_OBJECT_KEY, maintain_order=True).agg("query_id").with_row_index("object_index")
 
 
-class Catalog(NamedTuple):
+class ObjectCatalog(NamedTuple):
     """What the tenant knows of the objects of a platform; the same for all hours.
 
     ``sources`` has a row per name: the ``_NAME_KEY``, data_source_id, data_source_name, source_tags. ``column_tags``
@@ -88,46 +88,49 @@ class Catalog(NamedTuple):
     column_tags: pl.LazyFrame
 
 
-def catalog(
+def build_catalog(
     data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform, hosts: Iterable[str]
-) -> Catalog:
+) -> ObjectCatalog:
     """Look up, once, the data sources of ``platform`` on one of ``hosts``, or on a host the tenant does not know.
 
     The frames are collections of the tenant.
     """
     here = pl.col("hostname").str.to_lowercase().is_in([host.lower() for host in hosts])
     own = data_sources.filter(pl.col("technology").str.to_uppercase() == platform.name, here.fill_null(value=True))
-    source_tags = _tag_lists(own, ["data_source_id"], tags).rename({"tags": "source_tags"})
-    sources = _by_name(own, platform).join(source_tags, on="data_source_id", how="left").collect().lazy()
-    return Catalog(platform, sources, _column_tags(columns, sources, tags, platform).collect().lazy())
+    source_tags = _list_tags(own, ["data_source_id"], tags).rename({"tags": "source_tags"})
+    sources = _index_sources(own, platform).join(source_tags, on="data_source_id", how="left").collect().lazy()
+    return ObjectCatalog(platform, sources, _list_column_tags(columns, sources, tags, platform).collect().lazy())
 
 
-def described(objects: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
-    """Describe the objects of ``distinct``: ``object_index`` and the two lists ``targets`` and ``objectsAccessed``.
+def describe_objects(objects: pl.LazyFrame, catalog: ObjectCatalog) -> pl.LazyFrame:
+    """Describe numbered objects: ``object_index`` and the two lists ``targets`` and ``objectsAccessed``.
 
     Keys that the platform's events do not have are null, as are ids of objects that are not registered. One row more,
     without an index, describes no object: both lists are empty.
     """
     platform = catalog.platform
-    found = objects.with_columns(_name_key(["database", "schema", "name"], platform)).join(
+    found = objects.with_columns(_fold_names(["database", "schema", "name"], platform)).join(
         catalog.sources, on=_NAME_KEY, how="left"
     )
-    described = found.join(_column_lists(found, catalog), on="object_index", how="left").select(
-        "object_index", targets=_targets(platform), objectsAccessed=_objects_accessed(platform)
+    described = found.join(_list_columns(found, catalog), on="object_index", how="left").select(
+        "object_index", targets=_make_targets(platform), objectsAccessed=_make_objects(platform)
     )
     return pl.concat([described, _NO_OBJECT.lazy()], rechunk=True)
 
 
-def security_profile() -> pl.Expr:
+def make_security_profile() -> pl.Expr:
     """The classification of anything: not known, since a tenant dump holds none."""
     return pl.struct(sensitivity=pl.struct(score=pl.lit("INDETERMINATE")))
 
 
-def _by_name(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _index_sources(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     """Return the data source per name; of several an enabled one, then the oldest id."""
     return (
         data_sources.select(
-            "data_source_id", "deleted", *_name_key(["database", "schema", "table"], platform), data_source_name="name"
+            "data_source_id",
+            "deleted",
+            *_fold_names(["database", "schema", "table"], platform),
+            data_source_name="name",
         )
         .sort("deleted", "data_source_id")
         .unique(_NAME_KEY, keep="first", maintain_order=True)
@@ -135,11 +138,11 @@ def _by_name(data_sources: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
     )
 
 
-def _name_key(columns: list[str], platform: Platform) -> list[pl.Expr]:
+def _fold_names(columns: list[str], platform: Platform) -> list[pl.Expr]:
     return [platform.fold_name(pl.col(column)).alias(key) for column, key in zip(columns, _NAME_KEY, strict=True)]
 
 
-def _tag_lists(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.LazyFrame:
+def _list_tags(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.LazyFrame:
     """Return ``tags`` as events hold them per ``keys``, for rows that have any; defaults as in ``tag-metadata``."""
     tag = pl.col("tags").struct
     applied = rows.explode("tags").drop_nulls("tags").with_columns(tag_name=tag.field("name"))
@@ -157,24 +160,26 @@ def _tag_lists(rows: pl.LazyFrame, keys: list[str], tags: pl.LazyFrame) -> pl.La
     return joined.select(*keys, tags=event_tag).group_by(keys, maintain_order=True).agg("tags")
 
 
-def _column_tags(columns: pl.LazyFrame, sources: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform) -> pl.LazyFrame:
+def _list_column_tags(
+    columns: pl.LazyFrame, sources: pl.LazyFrame, tags: pl.LazyFrame, platform: Platform
+) -> pl.LazyFrame:
     """Return ``tags`` per ``data_source_id`` and ``column_key``; names that the platform takes for one are one."""
     key = ["data_source_id", "column_key"]
     own = columns.join(sources, on="data_source_id", how="semi", maintain_order="left")
     known = own.with_columns(platform.fold_name(pl.col("name")).alias("column_key")).unique(
         key, keep="first", maintain_order=True
     )
-    return _tag_lists(known, key, tags)
+    return _list_tags(known, key, tags)
 
 
-def _column_lists(found: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
+def _list_columns(found: pl.LazyFrame, catalog: ObjectCatalog) -> pl.LazyFrame:
     """Return ``object_index`` and ``columns``, for the objects whose columns are known."""
     accessed = found.select("object_index", "data_source_id", "inferred", name="accessed_columns")
     described = pl.struct(
         name="name",
         tags=pl.col("tags").fill_null(pl.lit([], _TAGS)),
-        securityProfile=security_profile(),
-        inferred=_inferred(catalog.platform),
+        securityProfile=make_security_profile(),
+        inferred=_tell_inference(catalog.platform),
     )
     return (
         accessed.explode("name")
@@ -187,12 +192,12 @@ def _column_lists(found: pl.LazyFrame, catalog: Catalog) -> pl.LazyFrame:
     )
 
 
-def _inferred(platform: Platform) -> pl.Expr:
+def _tell_inference(platform: Platform) -> pl.Expr:
     inferred = pl.col("inferred")
     return inferred if platform.denies_inference else pl.when(inferred).then(inferred)
 
 
-def _targets(platform: Platform) -> pl.Expr:
+def _make_targets(platform: Platform) -> pl.Expr:
     target = pl.struct(
         type=pl.lit("DATASOURCE"),
         id=pl.col("data_source_id").cast(pl.String),
@@ -202,7 +207,7 @@ def _targets(platform: Platform) -> pl.Expr:
     return pl.concat_list(target)
 
 
-def _objects_accessed(platform: Platform) -> pl.Expr:
+def _make_objects(platform: Platform) -> pl.Expr:
     of_object = platform.tags_objects
     accessed = pl.struct(
         name="object_name",
@@ -212,6 +217,6 @@ def _objects_accessed(platform: Platform) -> pl.Expr:
         type="object_type",
         columns=pl.col("columns").fill_null(pl.lit([], _COLUMNS)),
         tags=pl.col("source_tags").fill_null(pl.lit([], _TAGS)) if of_object else pl.lit(None, _TAGS),
-        securityProfile=security_profile() if of_object else pl.lit(None, SECURITY_PROFILE.dtype),
+        securityProfile=make_security_profile() if of_object else pl.lit(None, SECURITY_PROFILE.dtype),
     )
     return pl.concat_list(accessed)

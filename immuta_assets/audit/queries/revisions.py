@@ -18,7 +18,7 @@ KEPT = ["receivedTimestamp", "changed_at", "revision", "withdrawn"]
 _ORDER = ["query_id", "object_name", "id"]
 
 
-def revised(made: pl.DataFrame, previous: pl.LazyFrame, moment: datetime) -> pl.DataFrame:
+def revise_events(made: pl.DataFrame, previous: pl.LazyFrame, moment: datetime) -> pl.DataFrame:
     """Return ``QueryEvents``: those ``made`` now, and those of ``previous`` that no longer hold, sorted.
 
     An event that was never there has the first revision and is received at ``moment`` (aware). Any other keeps that
@@ -28,15 +28,15 @@ def revised(made: pl.DataFrame, previous: pl.LazyFrame, moment: datetime) -> pl.
     before = previous.select(
         "id", *(pl.col(name).alias(f"{name}_before") for name in [*KEPT, "content_hash"])
     ).collect()
-    holding = made.join(before, on="id", how="left", maintain_order="left").select(**_holding(moment))
+    holding = made.join(before, on="id", how="left", maintain_order="left").select(**_revise_holding(moment))
     gone = before.join(made, on="id", how="anti")["id"]
     if gone.is_empty():
         return holding
-    withdrawn = previous.filter(pl.col("id").is_in(gone.implode())).with_columns(**_withdrawn(moment)).collect()
+    withdrawn = previous.filter(pl.col("id").is_in(gone.implode())).with_columns(**_withdraw(moment)).collect()
     return pl.concat([holding, withdrawn], rechunk=True).sort(_ORDER)
 
 
-def _holding(moment: datetime) -> dict[str, pl.Expr]:
+def _revise_holding(moment: datetime) -> dict[str, pl.Expr]:
     """Columns of events that hold."""
     changed = pl.col("withdrawn_before") | (pl.col("content_hash") != pl.col("content_hash_before"))
     received = pl.lit(moment.astimezone(UTC), pl.Datetime("us", "UTC"))
@@ -48,7 +48,7 @@ def _holding(moment: datetime) -> dict[str, pl.Expr]:
     }
 
 
-def _withdrawn(moment: datetime) -> dict[str, pl.Expr]:
+def _withdraw(moment: datetime) -> dict[str, pl.Expr]:
     now = pl.lit(moment.astimezone(UTC), pl.Datetime("us", "UTC"))
     return {
         "changed_at": pl.when("withdrawn").then("changed_at").otherwise(now),

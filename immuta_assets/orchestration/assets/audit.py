@@ -13,10 +13,10 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.audit.identities.principals import principals
-from immuta_assets.audit.identities.resolution import identified
+from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
 from immuta_assets.audit.queries import readings
-from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.audit.queries.status import LOOK_BACK, findings, markdown, status
 from immuta_assets.audit.stored import STATUS as STATUS_PATH
@@ -111,7 +111,7 @@ class _Hour:
         readings.require_consistent(self._reading, self._statements, self._accesses)
 
     def events(self, tenant: _Tenant, moment: datetime) -> pl.LazyFrame:
-        return hour_events(
+        return make_hour_events(
             self._statements,
             self._accesses,
             self._data.query_events.scan_if_stored(self._key),
@@ -143,7 +143,7 @@ class _Hour:
         return {name: commit for name, commit in commits.items() if commit}
 
     def _named(self, tenant: _Tenant) -> pl.LazyFrame:
-        return identified(self._statements, tenant.snapshot.users, self._connection.platform)
+        return resolve_identities(self._statements, tenant.snapshot.users, self._connection.platform)
 
 
 def _describe_coverage(row: pl.DataFrame) -> Metadata:

@@ -16,23 +16,23 @@ import polars as pl
 import pyarrow as pa
 
 from immuta_assets.platforms.history import Accesses, Statements
-from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, bounds
+from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, get_bounds
 from immuta_assets.platforms.platform import Platform
 
 _TABLES: dict[str, type[dy.Schema]] = {"statements": Statements, "accesses": Accesses}
 
 
-def write(path: Path, statements: pl.DataFrame, accesses: pl.DataFrame) -> None:
+def write_history(path: Path, statements: pl.DataFrame, accesses: pl.DataFrame) -> None:
     """Write a file anew: the columns of the schemas, ``platform``, and ``arrived_at`` (UTC) in both frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with duckdb.connect(path) as connection:
         for frame, (table, schema) in zip((statements, accesses), _TABLES.items(), strict=True):
-            rows = frame.select("platform", "arrived_at", *_plain(schema))  # noqa: F841 - DuckDB finds it by its name
+            rows = frame.select("platform", "arrived_at", *_select_plain(schema))  # noqa: F841 - DuckDB finds it by its name
             connection.execute(f"CREATE TABLE {table} AS SELECT * FROM rows")  # noqa: S608 - one of two constants
 
 
-def _plain(schema: type[dy.Schema]) -> list[pl.Expr]:
+def _select_plain(schema: type[dy.Schema]) -> list[pl.Expr]:
     """The columns of a schema as DuckDB keeps them: enumerations as text."""
     return [
         pl.col(name).cast(pl.String) if isinstance(column, dy.Enum) else pl.col(name)
@@ -47,7 +47,7 @@ def count_hours(
 
     All moments have a zone, ``since`` and ``until`` are whole hours; hours with nothing are absent.
     """
-    window = _window(platform, bounds(since)[0], bounds(until)[0], now)
+    window = _make_window(platform, get_bounds(since)[0], get_bounds(until)[0], now)
     rows = connection.sql(_ENDED + _COUNT, params=window).fetchall()
     return {
         hour.replace(tzinfo=UTC): Counted(statements, statement_ids, accesses, latest_end.astimezone(UTC))
@@ -61,23 +61,23 @@ def read_hour(connection: duckdb.DuckDBPyConnection, platform: Platform, hour: d
     Both moments have a time zone. A statement that comes several times, as platforms give some, counts once: by the row
     that arrived last, which may have moved it to another hour.
     """
-    start, end = bounds(hour)
+    start, end = get_bounds(hour)
     counted = count_hours(connection, platform, start, end, now).get(hour, Counted())
-    window = _window(platform, start, end, now)
-    rows = _conforming(connection.sql(_ENDED + _STATEMENTS, params=window).to_arrow_table(), Statements)
-    accesses = _conforming(connection.sql(_ENDED + _ACCESSES, params=window).to_arrow_table(), Accesses)
+    window = _make_window(platform, start, end, now)
+    rows = _conform(connection.sql(_ENDED + _STATEMENTS, params=window).to_arrow_table(), Statements)
+    accesses = _conform(connection.sql(_ENDED + _ACCESSES, params=window).to_arrow_table(), Accesses)
     awaited = (pl.col("access_state") == "KNOWN") & ~pl.col("query_id").is_in(accesses["query_id"].implode())
     unarrived = "NONE" if now >= end + SETTLE else "PENDING"
     state = pl.when(awaited).then(pl.lit(unarrived)).otherwise(pl.col("access_state").cast(pl.String))
     statements = Statements.cast(rows.with_columns(access_state=state))
-    return Hour(statements.lazy(), accesses.lazy(), _facts(counted, statements, accesses))
+    return Hour(statements.lazy(), accesses.lazy(), _gather_facts(counted, statements, accesses))
 
 
-def _window(platform: Platform, since: datetime, until: datetime, now: datetime) -> dict[str, str | datetime]:
+def _make_window(platform: Platform, since: datetime, until: datetime, now: datetime) -> dict[str, str | datetime]:
     return {"platform": platform.name, "since": since, "until": until, "now": now}
 
 
-def _facts(counted: Counted, statements: pl.DataFrame, accesses: pl.DataFrame) -> ReadFacts:
+def _gather_facts(counted: Counted, statements: pl.DataFrame, accesses: pl.DataFrame) -> ReadFacts:
     return ReadFacts(
         counted=counted,
         statements=statements.height,
@@ -115,7 +115,7 @@ _STATEMENTS = "SELECT * FROM ended ORDER BY query_id"
 _ACCESSES = "SELECT * FROM arrived ORDER BY query_id, object_name"
 
 
-def _conforming(rows: pa.Table, schema: type[dy.Schema]) -> pl.DataFrame:
+def _conform(rows: pa.Table, schema: type[dy.Schema]) -> pl.DataFrame:
     frame = pl.DataFrame(rows)
     return schema.cast(
         frame.select(schema.column_names()).with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC"))

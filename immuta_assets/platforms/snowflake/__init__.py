@@ -1,1 +1,1 @@
-"""Snowflake: the views of ACCOUNT_USAGE, read for an hour, and what their rows mean."""
+"""Snowflake: what is particular to it, the views of ACCOUNT_USAGE read for an hour, and what their rows mean."""

@@ -1,8 +1,8 @@
 """Query history of a Snowflake account: the views of ``ACCOUNT_USAGE``, read for one hour through Snowflake's driver.
 
 Here stand the session, the time windows, and what an error of the driver means for an operator. Change it when the way
-of reading changes. The statements belong to ``views``, what their rows mean to ``rows``, and the
-grants to ``deploy/snowflake/grants.sql``.
+of reading changes. The statements sent belong to ``views``, what their rows mean to ``rows``, and the grants to
+``deploy/snowflake/grants.sql``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, bounds
-from immuta_assets.platforms.parts import parts
+from immuta_assets.platforms.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, get_bounds
+from immuta_assets.platforms.parts import divide_rows
 from immuta_assets.platforms.snowflake import rows
 from immuta_assets.platforms.snowflake import views as account_usage
 from immuta_assets.platforms.snowflake.connection import SnowflakeConnection
@@ -63,14 +63,14 @@ def read_hour(connection: SnowflakeConnection, hour: datetime, spool: Path, mome
     ``hour`` and ``moment``, that of the run, are aware; objects that have not come ``SETTLE`` after the hour are
     taken to never come. Raises ``HistoryError`` when a grant is missing or anything is not read to its end.
     """
-    start, end = bounds(hour)
+    start, end = get_bounds(hour)
     spool.mkdir(parents=True, exist_ok=True)
-    with _session(connection) as session:
+    with _open_session(connection) as session:
         counted = _count_hours(connection, session, start, end).get(start, Counted())
         reading = _Reading(connection, session, spool, counted)
         views, edition_warnings = _read_views(reading, start, end)
     settled = bool(edition_warnings) or moment >= end + SETTLE
-    return _parsed(reading, views, settled=settled, warnings=edition_warnings)
+    return _parse_views(reading, views, settled=settled, warnings=edition_warnings)
 
 
 def count_hours(
@@ -84,8 +84,8 @@ def count_hours(
     Keys are the starts of hours in UTC; hours without statements are absent. An hour that ``read_hour`` would read as
     before counts as before, whichever objects the connection follows. Raises ``HistoryError`` when a grant is missing.
     """
-    (start, _), (end, _) = bounds(since), bounds(until)
-    with _session(connection) as session:
+    (start, _), (end, _) = get_bounds(since), get_bounds(until)
+    with _open_session(connection) as session:
         return _count_hours(connection, session, start, end)
 
 
@@ -95,24 +95,24 @@ def _count_hours(
     started = (since - LONGEST_STATEMENT, until)
     window = (since, *started, QUERY_TAG, until, *started)
     views = (account_usage.QUERY_HISTORY, account_usage.DIRECT_ACCESSES)
-    with _explained(connection, *views), session.cursor() as cursor:
-        cursor.execute(account_usage.COUNTED_HOURS, [_bound(value) for value in window])
-        return dict(map(_counted, cursor.fetchall()))
+    with _explain_errors(connection, *views), session.cursor() as cursor:
+        cursor.execute(account_usage.COUNTED_HOURS, [_bind_value(value) for value in window])
+        return dict(map(_parse_count, cursor.fetchall()))
 
 
-def _counted(row: Sequence[str]) -> tuple[datetime, Counted]:
+def _parse_count(row: Sequence[str]) -> tuple[datetime, Counted]:
     hour, statements, statement_ids, accesses, latest_end = map(int, row)
-    return _time(hour), Counted(statements, statement_ids, accesses, _time(latest_end))
+    return _parse_time(hour), Counted(statements, statement_ids, accesses, _parse_time(latest_end))
 
 
-def _time(microseconds: int) -> datetime:
+def _parse_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _read_views(reading: _Reading, start: datetime, end: datetime) -> tuple[rows.Views, tuple[str, ...]]:
     window = (start, start - LONGEST_STATEMENT, end, QUERY_TAG, end)
     query_history = reading.drain(account_usage.QUERY_HISTORY, [window])
-    access_history = reading.drain(reading.accesses, _starts(query_history) or [(start, end)])
+    access_history = reading.drain(reading.accesses, _find_starts(query_history) or [(start, end)])
     sessions = reading.drain(account_usage.SESSIONS, [(start - LONGEST_SESSION, end)])
     logins = reading.drain(account_usage.LOGIN_HISTORY, [(start - LONGEST_SESSION, end)])
     users = reading.drain(account_usage.USERS, [()])
@@ -121,7 +121,7 @@ def _read_views(reading: _Reading, start: datetime, end: datetime) -> tuple[rows
     return views, (_STANDARD_EDITION,) if unrecorded else ()
 
 
-def _starts(query_history: pl.LazyFrame) -> list[tuple[datetime, ...]]:
+def _find_starts(query_history: pl.LazyFrame) -> list[tuple[datetime, ...]]:
     """Return the intervals of whole hours that statements started in: one long statement must not widen all."""
     start = pl.col("start_time").cast(pl.Int64).cast(pl.Datetime("us", "UTC")).dt.truncate("1h")
     hours = query_history.select(hour=start).unique().sort("hour")
@@ -147,40 +147,42 @@ class _Reading:
 
     def drain(self, view: View, windows: Iterable[tuple[datetime | str, ...]]) -> pl.LazyFrame:
         """Read a view once for each window and return the rows of all."""
-        with _explained(self.connection, view), self.session.cursor() as cursor:
-            statement = self._statement(cursor, view)
-            files = [self._window(cursor, view, statement, number, window) for number, window in enumerate(windows)]
+        with _explain_errors(self.connection, view), self.session.cursor() as cursor:
+            statement = self._adapt_statement(cursor, view)
+            files = [
+                self._drain_window(cursor, view, statement, number, window) for number, window in enumerate(windows)
+            ]
         return pl.scan_parquet(files)
 
-    def _statement(self, cursor: SnowflakeCursor, view: View) -> str:
+    def _adapt_statement(self, cursor: SnowflakeCursor, view: View) -> str:
         """Return the view's statement for the columns it has in this account; nothing is read to learn them."""
         described = cursor.describe(view.all_columns) or []
-        missing = view.missing([column.name for column in described])
+        missing = view.list_missing([column.name for column in described])
         self.missing += [f"{view.name}.{column}" for column in missing]
-        return view.without(missing)
+        return view.replace_missing(missing)
 
-    def _window(
+    def _drain_window(
         self, cursor: SnowflakeCursor, view: View, statement: str, number: int, window: tuple[datetime | str, ...]
     ) -> Path:
-        cursor.execute(statement, [_bound(value) for value in window])
+        cursor.execute(statement, [_bind_value(value) for value in window])
         path = self.spool / f"{view.name.lower()}-{number}.parquet"
-        rows = _save(cursor, path)
+        rows = _save_result(cursor, path)
         if rows != cursor.rowcount:
             msg = f"{view.name} gave {rows:,} of {cursor.rowcount:,} rows; run the hour again."
-            raise HistoryError(_message(self.connection, msg))
+            raise HistoryError(_compose_message(self.connection, msg))
         logger.info("%s: %s rows of %s", self.connection.name, f"{rows:,}", view.name)
         return path
 
     def records_accesses(self, end: datetime) -> bool:
         """Whether the account recorded any access in the days before; the Standard Edition records none."""
         view = self.accesses
-        with _explained(self.connection, view), self.session.cursor() as cursor:
-            cursor.execute(account_usage.ACCESS_RECORDED, [_bound(end - _EDITION_PROBE), _bound(end)])
+        with _explain_errors(self.connection, view), self.session.cursor() as cursor:
+            cursor.execute(account_usage.ACCESS_RECORDED, [_bind_value(end - _EDITION_PROBE), _bind_value(end)])
             row = cursor.fetchone()
         return row is not None and row[0] != "0"
 
 
-def _save(cursor: SnowflakeCursor, path: Path) -> int:
+def _save_result(cursor: SnowflakeCursor, path: Path) -> int:
     """Write a result to a file part by part, so that memory holds one part; return the number of rows."""
     schema = pa.schema([(column.name.lower(), pa.string()) for column in cursor.description])
     rows = 0
@@ -193,33 +195,33 @@ def _save(cursor: SnowflakeCursor, path: Path) -> int:
     return rows
 
 
-def _bound(value: datetime | str) -> tuple[str, datetime] | str:
+def _bind_value(value: datetime | str) -> tuple[str, datetime] | str:
     return ("TIMESTAMP_LTZ", value) if isinstance(value, datetime) else value
 
 
-def _parsed(reading: _Reading, views: rows.Views, *, settled: bool, warnings: tuple[str, ...]) -> Hour:
+def _parse_views(reading: _Reading, views: rows.Views, *, settled: bool, warnings: tuple[str, ...]) -> Hour:
     """Write both frames into the spool folder, a range of statements at a time, and count what an operator asks for."""
     query_ids = views.query_history.select("query_id").unique().sort("query_id")
     try:
         files = [
-            _saved(rows.within(views, condition), reading.spool, number, settled=settled)
-            for number, condition in enumerate(parts(query_ids, _STATEMENTS_AT_ONCE))
+            _save_frames(rows.select_statements(views, condition), reading.spool, number, settled=settled)
+            for number, condition in enumerate(divide_rows(query_ids, _STATEMENTS_AT_ONCE))
         ]
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError) as error:
         msg = "a number or a list of objects has a form that Snowflake does not document; see the error's cause."
-        raise HistoryError(_message(reading.connection, msg)) from error
+        raise HistoryError(_compose_message(reading.connection, msg)) from error
     statements, accesses = (pl.scan_parquet(list(paths)) for paths in zip(*files, strict=True))
-    return Hour(statements, accesses, _facts(reading, views, statements, accesses, warnings))
+    return Hour(statements, accesses, _gather_facts(reading, views, statements, accesses, warnings))
 
 
-def _saved(views: rows.Views, spool: Path, number: int, *, settled: bool) -> tuple[Path, Path]:
+def _save_frames(views: rows.Views, spool: Path, number: int, *, settled: bool) -> tuple[Path, Path]:
     statements, accesses = spool / f"statements-{number}.parquet", spool / f"accesses-{number}.parquet"
-    rows.accesses(views).sink_parquet(accesses)
-    rows.statements(views, pl.scan_parquet(accesses), settled=settled).sink_parquet(statements)
+    rows.make_accesses(views).sink_parquet(accesses)
+    rows.make_statements(views, pl.scan_parquet(accesses), settled=settled).sink_parquet(statements)
     return statements, accesses
 
 
-def _facts(
+def _gather_facts(
     reading: _Reading,
     views: rows.Views,
     statements: pl.LazyFrame,
@@ -231,39 +233,39 @@ def _facts(
     return ReadFacts(
         counted=reading.counted,
         statements=counts["len"],
-        accesses=_count(accesses),
-        source_duplicates=_count(views.query_history) - counts["len"],
+        accesses=_count_rows(accesses),
+        source_duplicates=_count_rows(views.query_history) - counts["len"],
         redacted=counts["redacted"],
         pending=counts["pending"],
         latest_end={
-            "QUERY_HISTORY": _latest(views.query_history, "end_time"),
-            "ACCESS_HISTORY": _latest(views.access_history, "query_start_time"),
+            "QUERY_HISTORY": _find_latest(views.query_history, "end_time"),
+            "ACCESS_HISTORY": _find_latest(views.access_history, "query_start_time"),
         },
         missing_columns=tuple(reading.missing),
         warnings=warnings,
     )
 
 
-def _count(frame: pl.LazyFrame) -> int:
+def _count_rows(frame: pl.LazyFrame) -> int:
     count: int = frame.select(pl.len()).collect().item()
     return count
 
 
-def _latest(frame: pl.LazyFrame, column: str) -> datetime | None:
+def _find_latest(frame: pl.LazyFrame, column: str) -> datetime | None:
     time = pl.col(column).cast(pl.Int64).max().cast(pl.Datetime("us", "UTC"))
     latest: datetime | None = frame.select(time).collect().item()
     return latest
 
 
 @contextmanager
-def _session(connection: SnowflakeConnection) -> Iterator[Session]:
+def _open_session(connection: SnowflakeConnection) -> Iterator[Session]:
     import snowflake.connector
 
     options = _TIMEOUTS_SECONDS | connection.driver_options()
     try:
         session = snowflake.connector.connect(
             **options,
-            **_credentials(connection),
+            **_choose_credentials(connection),
             account=connection.account,
             user=connection.user,
             role=connection.role,
@@ -274,20 +276,20 @@ def _session(connection: SnowflakeConnection) -> Iterator[Session]:
         )
     except snowflake.connector.Error as error:
         msg = f"Snowflake refused the login (error {error.errno}); check account, user, credentials, role and network."
-        raise HistoryError(_message(connection, msg)) from error
+        raise HistoryError(_compose_message(connection, msg)) from error
     with closing(session):
         yield session
 
 
-def _credentials(connection: SnowflakeConnection) -> dict[str, object]:
+def _choose_credentials(connection: SnowflakeConnection) -> dict[str, object]:
     if connection.private_key:
-        return {"authenticator": "SNOWFLAKE_JWT", "private_key": _der(connection)}
+        return {"authenticator": "SNOWFLAKE_JWT", "private_key": _load_private_key(connection)}
     if connection.token:
         return {"authenticator": "oauth", "token": connection.token.get_secret_value()}
     return {"password": connection.password.get_secret_value() if connection.password else None}
 
 
-def _der(connection: SnowflakeConnection) -> bytes:
+def _load_private_key(connection: SnowflakeConnection) -> bytes:
     """Return the key of a connection, PEM in the environment, as the driver takes it."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # comes with the driver
 
@@ -299,14 +301,14 @@ def _der(connection: SnowflakeConnection) -> bytes:
         )
     except (TypeError, ValueError):
         msg = "private_key is no key in PEM that opens with private_key_passphrase."
-        raise HistoryError(_message(connection, msg)) from None
+        raise HistoryError(_compose_message(connection, msg)) from None
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 @contextmanager
-def _explained(connection: SnowflakeConnection, *views: View) -> Iterator[None]:
+def _explain_errors(connection: SnowflakeConnection, *views: View) -> Iterator[None]:
     """Turn errors while views are read together into one sentence about one of them that says what to do."""
     import snowflake.connector
 
@@ -314,14 +316,14 @@ def _explained(connection: SnowflakeConnection, *views: View) -> Iterator[None]:
         yield
     except snowflake.connector.Error as error:
         view = next((view for view in views if view.name in str(error.msg).upper()), views[0])
-        raise HistoryError(_message(connection, _remedy(connection, view, error.errno or 0))) from error
+        raise HistoryError(_compose_message(connection, _find_remedy(connection, view, error.errno or 0))) from error
     except OSError as error:
         kind = type(error).__name__
         msg = f"{views[0].path} cannot be kept in the spool folder ({kind}); check its disk and its owner."
-        raise HistoryError(_message(connection, msg)) from error
+        raise HistoryError(_compose_message(connection, msg)) from error
 
 
-def _remedy(connection: SnowflakeConnection, view: View, code: int) -> str:
+def _find_remedy(connection: SnowflakeConnection, view: View, code: int) -> str:
     role, warehouse = connection.role, connection.warehouse
     if code in _MISSING_GRANT:
         grant = f"GRANT DATABASE ROLE SNOWFLAKE.{view.database_role} TO ROLE {role};"
@@ -334,5 +336,5 @@ def _remedy(connection: SnowflakeConnection, view: View, code: int) -> str:
     return f"{view.path} cannot be read (error {code}); look the number up in Snowflake's documentation and try again."
 
 
-def _message(connection: SnowflakeConnection, sentence: str) -> str:
+def _compose_message(connection: SnowflakeConnection, sentence: str) -> str:
     return f"Snowflake connection {connection.name}: {sentence}"

@@ -35,11 +35,11 @@ class View(NamedTuple):
         """Statement to be described, never run: it tells which columns the account has."""
         return f"select * from {self.path}"  # noqa: S608  # a constant of this module
 
-    def missing(self, present: Collection[str]) -> list[str]:
+    def list_missing(self, present: Collection[str]) -> list[str]:
         """Return the optional columns that are not among those present, sorted."""
         return sorted(self.optional - set(present))
 
-    def without(self, missing: Collection[str]) -> str:
+    def replace_missing(self, missing: Collection[str]) -> str:
         """Return the statement with null in place of the missing columns."""
         return re.sub(r"seen\.(\w+)", lambda found: "null" if found[1].upper() in missing else found[0], self.statement)
 

@@ -1,1 +1,1 @@
-"""Databricks Unity Catalog: its system tables, read for an hour, and what their rows mean."""
+"""Databricks Unity Catalog: what is particular to it, its system tables read for an hour, what their rows mean."""

@@ -26,24 +26,24 @@ _NUMBER = r"([^\w.])\d+\b"
 _SCHEMA = {"text": pl.String, "database": pl.String, "schema": pl.String, "name": pl.String}
 
 
-def shape(text: pl.Expr) -> pl.Expr:
+def shape_text(text: pl.Expr) -> pl.Expr:
     """Return the text with other literals: texts of one shape name the same tables, so that one of them is parsed."""
     alike = text.str.replace_all(_STRING, "'0'").str.replace_all(_NUMBER, "${1}0")
     return pl.when(text.str.contains(_UNCLEAR)).then(text).otherwise(alike)
 
 
-def tables(texts: Iterable[str]) -> pl.DataFrame:
+def find_tables(texts: Iterable[str]) -> pl.DataFrame:
     """Return ``text``, ``database``, ``schema``, ``name``, each table once per text; unparsable texts have none.
 
     Names are in lower case, as Unity Catalog keeps them.
     """
-    with _unwarned():
-        rows = [(text, *parts) for text in texts for parts in sorted(set(_names(text)))]
+    with _silence_parser():
+        rows = [(text, *parts) for text in texts for parts in sorted(set(_find_names(text)))]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
 @contextmanager
-def _unwarned() -> Iterator[None]:
+def _silence_parser() -> Iterator[None]:
     """Silence the parser's warnings: what it cannot parse is no news, it stays without objects."""
     parser = logging.getLogger("sqlglot")
     level = parser.level
@@ -54,8 +54,8 @@ def _unwarned() -> Iterator[None]:
         parser.setLevel(level)
 
 
-def _names(text: str) -> Iterator[tuple[str, str, str]]:
-    for tree in _trees(text):
+def _find_names(text: str) -> Iterator[tuple[str, str, str]]:
+    for tree in _parse_trees(text):
         for table in tree.find_all(exp.Table):
             parts = table.parts
             if len(parts) == 3 and all(isinstance(part, exp.Identifier) and part.name for part in parts):  # noqa: PLR2004
@@ -63,7 +63,7 @@ def _names(text: str) -> Iterator[tuple[str, str, str]]:
                 yield catalog, schema, name
 
 
-def _trees(text: str) -> list[exp.Expr]:
+def _parse_trees(text: str) -> list[exp.Expr]:
     try:
         return [tree for tree in sqlglot.parse(text, read="databricks") if tree is not None]
     except (SqlglotError, RecursionError):

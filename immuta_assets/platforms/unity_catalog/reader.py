@@ -1,8 +1,8 @@
 """Query history of Databricks Unity Catalog: its system tables, read for one hour through a SQL warehouse.
 
-Here stand the time windows, the files in which a reading is kept, and what is told of it. Change it when the way of
-reading changes. The statements sent belong to ``tables``, what their rows mean to ``rows``,
-how the warehouse is reached to ``session``; the grants are in ``deploy/databricks/grants.sql``.
+Here stand the time windows, the files in which a reading is kept, and the facts about it. Change it when the way of
+reading changes. The statements sent belong to ``tables``, what their rows mean to ``rows``, how the warehouse is
+reached to ``session``; the grants are in ``deploy/databricks/grants.sql``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
-from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, bounds
-from immuta_assets.platforms.parts import parts
+from immuta_assets.platforms.hour import SETTLE, Counted, Hour, ReadFacts, get_bounds
+from immuta_assets.platforms.parts import divide_rows
 from immuta_assets.platforms.unity_catalog import qualified_names, rows, tables
 from immuta_assets.platforms.unity_catalog.connection import UnityCatalogConnection
 from immuta_assets.platforms.unity_catalog.rows import PARSED_TEXTS, REDACTED_USER
-from immuta_assets.platforms.unity_catalog.session import Parameters, Session, session
+from immuta_assets.platforms.unity_catalog.session import Parameters, Session, open_session
 
 _REACH = timedelta(days=8)
 """How long before the hour in which it ended a statement may have started; also one whose cached result was given."""
@@ -48,9 +48,9 @@ def count_hours(
 
     ``since`` and ``until`` are whole hours with a time zone. Raises ``HistoryError`` when anything is refused.
     """
-    window = _window(connection, bounds(since)[0], bounds(until)[0])
-    with session(connection) as warehouse:
-        return _count(warehouse, window)
+    window = _make_window(connection, get_bounds(since)[0], get_bounds(until)[0])
+    with open_session(connection) as warehouse:
+        return _count_by_hour(warehouse, window)
 
 
 def read_hour(connection: UnityCatalogConnection, hour: datetime, spool: Path, moment: datetime) -> Hour:
@@ -59,16 +59,16 @@ def read_hour(connection: UnityCatalogConnection, hour: datetime, spool: Path, m
     ``moment``, that of the run, decides whether lineage may still arrive. Raises ``HistoryError`` when anything
     is refused or breaks off; nothing of the hour may then be used.
     """
-    start, end = bounds(hour)
+    start, end = get_bounds(hour)
     spool.mkdir(parents=True, exist_ok=True)
-    with session(connection) as warehouse:
-        counted = _drain(warehouse, _window(connection, start, end), spool).get(hour, Counted())
+    with open_session(connection) as warehouse:
+        counted = _drain(warehouse, _make_window(connection, start, end), spool).get(hour, Counted())
     settled = moment >= end + SETTLE
-    statements, accesses, unparsed = _parsed(spool, connection.objects, settled=settled)
-    return Hour(statements, accesses, _facts(spool, counted, statements, accesses, unparsed=unparsed))
+    statements, accesses, unparsed = _parse_hour(spool, connection.objects, settled=settled)
+    return Hour(statements, accesses, _gather_facts(spool, counted, statements, accesses, unparsed=unparsed))
 
 
-def _window(connection: UnityCatalogConnection, since: datetime, until: datetime) -> Parameters:
+def _make_window(connection: UnityCatalogConnection, since: datetime, until: datetime) -> Parameters:
     return {
         "since": since,
         "until": until,
@@ -81,13 +81,13 @@ def _window(connection: UnityCatalogConnection, since: datetime, until: datetime
 
 def _drain(warehouse: Session, window: Parameters, spool: Path) -> dict[datetime, Counted]:
     """Write what the hour has into the spool folder; return what was counted before, so that it is never newer."""
-    counted = _count(warehouse, window)
+    counted = _count_by_hour(warehouse, window)
     for name, statement in _DRAINED.items():
         warehouse.drain(tables.ENDED + statement, window, spool / f"{name}.parquet")
     return counted
 
 
-def _count(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
+def _count_by_hour(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
     return {
         row["hour"].astimezone(UTC): Counted(
             statements=int(row["statements"]),
@@ -95,33 +95,33 @@ def _count(warehouse: Session, window: Parameters) -> dict[datetime, Counted]:
             accesses=int(row["accesses"]),
             latest_end=row["latest_end"].astimezone(UTC),
         )
-        for row in warehouse.rows(tables.ENDED + tables.COUNT, window)
+        for row in warehouse.fetch_rows(tables.ENDED + tables.COUNT, window)
     }
 
 
-def _parsed(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
+def _parse_hour(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Make both frames of what was drained, a range of statements at a time, and count the texts left unparsed."""
-    history, objects, indirect = (_scan(spool, name) for name in _DRAINED)
-    divided = parts(history, _STATEMENTS_AT_ONCE)
-    statements = _kept(
+    history, objects, indirect = (_scan_file(spool, name) for name in _DRAINED)
+    divided = divide_rows(history, _STATEMENTS_AT_ONCE)
+    statements = _save_parts(
         spool / "statements",
-        (rows.statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
+        (rows.make_statements(history.filter(ids), objects.filter(ids), settled=settled) for ids in divided),
     )
-    texts, unparsed = rows.texts_to_parse(statements)
-    inferred = rows.inferred(statements, qualified_names.tables(texts).lazy())
-    chosen = rows.chosen(objects, indirect, choice)
-    accesses = _kept(
+    texts, unparsed = rows.select_texts(statements)
+    inferred = rows.infer_objects(statements, qualified_names.find_tables(texts).lazy())
+    chosen = rows.choose_objects(objects, indirect, choice)
+    accesses = _save_parts(
         spool / "accesses",
-        (rows.accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids)) for ids in divided),
+        (rows.make_accesses(statements.filter(ids), chosen.filter(ids), inferred.filter(ids)) for ids in divided),
     )
     return statements, accesses, unparsed
 
 
-def _scan(spool: Path, name: str) -> pl.LazyFrame:
+def _scan_file(spool: Path, name: str) -> pl.LazyFrame:
     return pl.scan_parquet(spool / f"{name}.parquet").with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC"))
 
 
-def _kept(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
+def _save_parts(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
     """Compute the parts of a frame into files, one after the other, and return a scan of all."""
     folder.mkdir(exist_ok=True)
     files = []
@@ -131,15 +131,15 @@ def _kept(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.scan_parquet(files)
 
 
-def _facts(
+def _gather_facts(
     spool: Path, counted: Counted, statements: pl.LazyFrame, accesses: pl.LazyFrame, *, unparsed: int
 ) -> ReadFacts:
-    read = _scan(spool, "history").select(
+    read = _scan_file(spool, "history").select(
         rows=pl.col("copies").sum(),
         latest_end=pl.col("end_time").max(),
         nameless=(pl.col("executed_by") == REDACTED_USER).sum(),
     )
-    lineage = _scan(spool, "lineage").select(latest_event=pl.col("event_time").max())
+    lineage = _scan_file(spool, "lineage").select(latest_event=pl.col("event_time").max())
     kept = statements.select(
         statements=pl.len(),
         redacted=(pl.col("text_state") == "REDACTED").sum(),
@@ -154,11 +154,11 @@ def _facts(
         redacted=counts["redacted"],
         pending=counts["pending"],
         latest_end={_HISTORY_TABLE: counts["latest_end"], _LINEAGE_TABLE: counts["latest_event"]},
-        warnings=tuple(_warnings(counts["redacted"], counts["nameless"], unparsed)),
+        warnings=tuple(_list_warnings(counts["redacted"], counts["nameless"], unparsed)),
     )
 
 
-def _warnings(redacted: int, nameless: int, unparsed: int) -> Iterator[str]:
+def _list_warnings(redacted: int, nameless: int, unparsed: int) -> Iterator[str]:
     if redacted or nameless:
         yield (
             f"Databricks withheld {redacted:,} texts and {nameless:,} user names: add the principal that connects "

@@ -1,7 +1,7 @@
 """A session on a Databricks SQL warehouse: statements drained to Parquet, and the driver's errors in plain words.
 
 Here stands how a warehouse is reached. Add to it when a way to log in or another kind of refusal needs words. What is
-asked, and what the answers mean, belongs to ``unity_catalog``.
+asked belongs to ``reader`` and ``tables``, what the answers mean to ``rows``.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ Parameters = Mapping[str, str | date | datetime]
 
 
 class Session(NamedTuple):
-    """An open session, good within the ``with`` of ``session``; a statement takes of the parameters those it names."""
+    """An open session, good within its ``with``; a statement takes of the parameters those it names."""
 
     cursor: Cursor
 
-    def rows(self, statement: str, parameters: Parameters) -> list[dict[str, Any]]:
+    def fetch_rows(self, statement: str, parameters: Parameters) -> list[dict[str, Any]]:
         """Run a statement with a small result and return its rows."""
         self._execute(statement, parameters)
         rows: list[dict[str, Any]] = self.cursor.fetchall_arrow().to_pylist()
@@ -79,19 +79,19 @@ class Session(NamedTuple):
 
 
 @contextmanager
-def session(connection: UnityCatalogConnection) -> Iterator[Session]:
+def open_session(connection: UnityCatalogConnection) -> Iterator[Session]:
     """Open a session in UTC whose statements carry the query tag; whatever fails within it is a ``HistoryError``."""
     from databricks import sql
 
     try:
-        with sql.connect(**_options(connection)) as client, client.cursor(arraysize=_BATCH_ROWS) as cursor:
+        with sql.connect(**_make_options(connection)) as client, client.cursor(arraysize=_BATCH_ROWS) as cursor:
             yield Session(cursor)
     except (sql.Error, OSError) as error:
         message = f"Connection {connection.name}: {_explain(error)}"
         raise HistoryError(message) from error
 
 
-def _options(connection: UnityCatalogConnection) -> dict[str, Any]:
+def _make_options(connection: UnityCatalogConnection) -> dict[str, Any]:
     chosen = connection.driver_options()
     return {
         "_socket_timeout": _SOCKET_SECONDS,
@@ -104,11 +104,11 @@ def _options(connection: UnityCatalogConnection) -> dict[str, Any]:
         "query_tags": {"application": APPLICATION},
         "user_agent_entry": APPLICATION,
         "enable_telemetry": False,
-        **_credentials(connection, chosen),
+        **_choose_credentials(connection, chosen),
     }
 
 
-def _credentials(connection: UnityCatalogConnection, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _choose_credentials(connection: UnityCatalogConnection, chosen: Mapping[str, Any]) -> dict[str, Any]:
     if connection.token is not None:
         return {"access_token": connection.token.get_secret_value()}
     return {"credentials_provider": _ServicePrincipal(connection, chosen)}
@@ -133,15 +133,15 @@ class _ServicePrincipal:
         return "oauth-m2m"
 
     def __call__(self) -> Callable[[], dict[str, str]]:
-        return self._headers
+        return self._make_headers
 
-    def _headers(self) -> dict[str, str]:
+    def _make_headers(self) -> dict[str, str]:
         if time.monotonic() >= self._renew_at:
-            self._token = self._new_token()
+            self._token = self._fetch_token()
             self._renew_at = time.monotonic() + _TOKEN_SECONDS
         return {"Authorization": f"Bearer {self._token}"}
 
-    def _new_token(self) -> str:
+    def _fetch_token(self) -> str:
         try:
             with urllib.request.urlopen(  # noqa: S310 - always https
                 self._request, timeout=_SOCKET_SECONDS, context=self._context

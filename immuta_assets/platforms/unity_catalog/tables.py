@@ -1,7 +1,7 @@
 """The statements sent to Databricks: which rows and columns of its system tables are read.
 
 Each is sent after ``ENDED``, so that all mean the same statements; values come as named parameters. Change them when
-the system tables change. What rows mean belongs to ``rows``, when they are read to ``unity_catalog``.
+the system tables change. What rows mean belongs to ``rows``, when they are read to ``reader``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from accounts import NOON, STATEMENTS, USERS, Row, by_hand, frame, statement, st
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.audit.identities.resolution import IdentifiedStatements, identified
+from immuta_assets.audit.identities.resolution import IdentifiedStatements, resolve_identities
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.platforms.unity_catalog.platform import DATABRICKS
@@ -18,7 +18,7 @@ from immuta_assets.tenant.collections import Users
 
 
 def identify(rows: Sequence[Row], users: Sequence[Row], platform: Platform = SNOWFLAKE) -> list[tuple[int | None, str]]:
-    found = identified(statements_of(rows), frame(Users, users), platform).collect()
+    found = resolve_identities(statements_of(rows), frame(Users, users), platform).collect()
     IdentifiedStatements.validate(found)
     return found.select("profile_id", "identity").rows()
 
@@ -31,7 +31,7 @@ def who(row: Row, *users: Row, platform: Platform = SNOWFLAKE) -> int | None:
 def test_the_columns_of_the_user_are_added_and_the_order_is_kept() -> None:
     users = frame(Users, [user(1, snowflake_user="A", name="Ann", iam_id="okta")])
     rows = [statement(name) for name in ("B", "A", None, "A")]
-    found = identified(statements_of(rows), users, SNOWFLAKE).collect()
+    found = resolve_identities(statements_of(rows), users, SNOWFLAKE).collect()
     assert found.select("query_id", "profile_id", "global_user_id", "iam_id", "user_id", "name", "identity").rows() == [
         ("q0", None, None, None, None, None, "UNKNOWN"),
         ("q1", 1, "uuid-1", "okta", "user-1", "Ann", "MAPPED"),

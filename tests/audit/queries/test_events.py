@@ -20,8 +20,8 @@ from query_rows import DATABRICKS, LATER, RECEIVED, SNOWFLAKE, access, data_sour
 from immuta_assets.audit.events import uam
 from immuta_assets.audit.identities.resolution import IdentifiedStatements
 from immuta_assets.audit.queries import objects
-from immuta_assets.audit.queries.events import NAMESPACE, QueryEvents, events
-from immuta_assets.audit.queries.revisions import revised
+from immuta_assets.audit.queries.events import NAMESPACE, QueryEvents, make_events
+from immuta_assets.audit.queries.revisions import revise_events
 from immuta_assets.platforms.history import ACCESS_STATES, STATUSES, Accesses
 from immuta_assets.platforms.origin import Origin
 from immuta_assets.tenant.collections import Columns, DataSources, Tags
@@ -47,19 +47,19 @@ def made(
 ) -> pl.DataFrame:
     """Events of rows of which only the keys that matter are given."""
     known = tenant or {}
-    catalog = objects.catalog(
+    catalog = objects.build_catalog(
         frame(DataSources, *known.get("data_sources", [])),
         frame(Columns, *known.get("columns", [])),
         frame(Tags, *known.get("tags", [])),
         origin.platform,
         origin.hosts,
     )
-    told = events(frame(IdentifiedStatements, *statements), frame(Accesses, *accesses), catalog, origin).collect()
-    return QueryEvents.validate(revised(told, QueryEvents.create_empty(lazy=True), received_at))
+    told = make_events(frame(IdentifiedStatements, *statements), frame(Accesses, *accesses), catalog, origin).collect()
+    return QueryEvents.validate(revise_events(told, QueryEvents.create_empty(lazy=True), received_at))
 
 
 def said(result: pl.DataFrame, origin: Origin = SNOWFLAKE) -> list[Any]:
-    return [json.loads(line) for line in uam.lines(result, origin.platform)]
+    return [json.loads(line) for line in uam.encode_lines(result, origin.platform)]
 
 
 def event_id(origin: Origin, *names: str) -> str:
@@ -98,7 +98,7 @@ def test_the_documented_snowflake_event_follows_from_platform_rows() -> None:
     documented["eventTimestamp"] = payload["startTime"] = "2023-03-21T17:39:45.040Z"
     payload["endTime"] = "2023-03-21T17:05:07.040Z"
     documented["receivedTimestamp"] = "2023-03-22T17:22:04.979Z"
-    assert [in_order(line) for line in uam.lines(result, origin.platform)] == [in_order(json.dumps(documented))]
+    assert [in_order(line) for line in uam.encode_lines(result, origin.platform)] == [in_order(json.dumps(documented))]
 
 
 def test_the_documented_unity_catalog_event_follows_from_platform_rows() -> None:
@@ -135,7 +135,7 @@ def test_the_documented_unity_catalog_event_follows_from_platform_rows() -> None
 
     # The example's id is the statement's, which can not be that of several events.
     documented["id"] = event_id(origin, payload["queryId"])
-    assert [in_order(line) for line in uam.lines(result, origin.platform)] == [in_order(json.dumps(documented))]
+    assert [in_order(line) for line in uam.encode_lines(result, origin.platform)] == [in_order(json.dumps(documented))]
 
 
 def test_a_statement_without_objects_is_one_event_without_targets() -> None:
@@ -443,7 +443,7 @@ def within(part: Any, whole: Any) -> bool:
 def test_every_line_is_one_line_and_says_what_the_frame_says(hour: Hour, origin: Origin) -> None:
     rows, accesses, tenant = hour
     result = made(rows, accesses, origin, tenant=tenant)
-    lines = list(uam.lines(result, origin.platform))
+    lines = list(uam.encode_lines(result, origin.platform))
     assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for line in lines)
     for line, event in zip(lines, result.iter_rows(named=True), strict=True):
         told, frame_says = json.loads(line), spoken(event)

@@ -16,7 +16,7 @@ from query_rows import LATER, RECEIVED, SNOWFLAKE, Row, access, data_source, fra
 
 from immuta_assets.audit.queries import hour_events as module
 from immuta_assets.audit.queries.events import NAMESPACE, QueryEvents
-from immuta_assets.audit.queries.hour_events import Snapshot, hour_events
+from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.tenant.collections import Columns, DataSources, Tags, Users
 
@@ -41,7 +41,7 @@ def streamed_hour(
     registered_only: bool = False,
 ) -> pl.LazyFrame:
     """The events of an hour whose rows are given by the keys that matter."""
-    return hour_events(
+    return make_hour_events(
         frame(Statements, *sorted(statements, key=lambda row: row["query_id"])),
         frame(Accesses, *sorted(accesses, key=lambda row: (row["query_id"], row["object_name"]))),
         None if previous is None else previous.lazy(),
