@@ -14,6 +14,7 @@ import dagster as dg
 
 from immuta_assets import settings as project
 from immuta_assets.health.notifications import Notifier, NotifyError
+from immuta_assets.layouts.lifecycle import choose_layouts
 from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.audit import query_events, shown, unknown
@@ -50,7 +51,7 @@ def _export(settings: project.Settings, store: ParquetStore) -> dg.Definitions:
     """Return what becomes of a tenant dump, and what watches over it."""
     days = export_days(settings.export_timezone)
     watch = _watch(settings)
-    versions = [layout.version for layout in settings.layouts]
+    versions = [layout.version for layout in choose_layouts(settings)]
     export = automation.export_job(versions, without=staleness.list_check_keys())
     republish = staleness.build_republish_job(versions)
     return dg.Definitions(

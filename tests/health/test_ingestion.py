@@ -33,14 +33,13 @@ from immuta_assets.health.status import (
     describe_problems,
     list_ingestion,
 )
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.publishing.verdicts import Expected
-from immuta_assets.settings import Settings, load
+from immuta_assets.settings import Settings, load, parse_layouts
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
 OPEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
-EXPECTED = Expected(chosen("prpr2"), ZoneInfo("UTC"))
+EXPECTED = Expected(parse_layouts("prpr2"), ZoneInfo("UTC"))
 COUNTS = dict.fromkeys((name for name, dtype in Coverage.create_empty().schema.items() if dtype == pl.Int64), 0)
 TWO = """
 connections:
