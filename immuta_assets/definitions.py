@@ -40,7 +40,7 @@ def graph(settings: project.Settings) -> dg.Definitions:
 
 
 def _graph(settings: project.Settings) -> dg.Definitions:
-    store = ParquetStore(root=str(settings.store))
+    store = ParquetStore(root=settings.store)
     connections = load(settings.connections, os.environ) if settings.connections.exists() else []
     audit = [_audit(connections, store)] if connections else []
     each = [_of(connection, store, settings.start) for connection in connections]

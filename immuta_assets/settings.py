@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from immuta_assets.object_store.addresses import ALLOWED as ADDRESS
 from immuta_assets.object_store.addresses import parse
 from immuta_assets.object_store.interface import StoreError
 from immuta_assets.secrets import quote_value
@@ -78,13 +79,15 @@ def _path(value: object) -> object:
     return value
 
 
-def _destinations(value: object) -> object:
-    if not isinstance(value, str | Path):
-        return value
+def _address(value: object) -> object:
     try:
-        return tuple(parse(part.strip()).uri for part in str(value).split(","))
+        return parse(str(value)).uri
     except StoreError as error:
         raise ValueError(str(error)) from error
+
+
+def _destinations(value: object) -> object:
+    return tuple(_address(part.strip()) for part in str(value).split(",")) if isinstance(value, str | Path) else value
 
 
 def _words(value: object) -> object:
@@ -120,15 +123,14 @@ class Settings(BaseSettings):
         allowed="the path of a local folder, which may hold {export_day}",
         default_factory=lambda: str(_below_dagster_home("tenant")),
     )
-    store: Annotated[Path, BeforeValidator(_path)] = _setting(
-        "Folder where the assets' Parquet files lie.",
-        allowed="the path of a local folder",
-        default_factory=lambda: _below_dagster_home("store"),
+    store: Annotated[str, BeforeValidator(_address)] = _setting(
+        "Where the assets' Parquet files lie: a folder, s3://, abfss://, az:// or gs://.",
+        allowed=ADDRESS,
+        default_factory=lambda: str(_below_dagster_home("store")),
     )
     destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_destinations)] = _setting(
         "Where the files of the export are published: folders, s3://, abfss://, az:// or gs://, separated by commas.",
-        allowed="addresses separated by commas: folders, s3://bucket/prefix, s3://profile@bucket/prefix, "
-        "gs://bucket/prefix, az://container/prefix or abfss://container@account.dfs.core.windows.net/prefix",
+        allowed=f"addresses separated by commas, each of them {ADDRESS}",
         default_factory=lambda: (str(_below_dagster_home("published")),),
         min_length=1,
     )
@@ -208,7 +210,7 @@ VARIABLES = {PREFIX + field.upper(): info for field, info in Settings.model_fiel
 """Every variable with its field: description, default and, in ``json_schema_extra``, what is allowed."""
 
 
-_SECRET = frozenset(PREFIX + name for name in ("NOTIFY", "S3_EXTERNAL_ID", "DESTINATION"))
+_SECRET = frozenset(PREFIX + name for name in ("NOTIFY", "S3_EXTERNAL_ID", "DESTINATION", "STORE"))
 """Variables that hold secrets, or may: an address with a password in it is none that is allowed."""
 
 

@@ -25,7 +25,7 @@ def _bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults_run_the_demo_below_the_working_directory() -> None:
     settings = load()
     assert settings.tenant == "dagster_home/demo/tenant"
-    assert settings.store == Path("dagster_home/demo/store")
+    assert settings.store == "dagster_home/demo/store"
     assert settings.destination == ("dagster_home/demo/published",)
     assert settings.export_timezone == ZoneInfo("UTC")
     assert settings.layouts == (LayoutChoice("prpr2"),)
@@ -37,7 +37,7 @@ def test_the_demo_lies_below_dagster_home_where_that_is_set(monkeypatch: pytest.
     settings = load()
     assert settings.tenant == "/srv/dagster/demo/tenant"
     assert (settings.store, settings.destination) == (
-        Path("/srv/dagster/demo/store"),
+        "/srv/dagster/demo/store",
         ("/srv/dagster/demo/published",),
     )
 
@@ -51,7 +51,7 @@ def test_options_win_over_the_environment_and_that_over_the_env_file(monkeypatch
     settings = load(destination="option")
     assert (settings.tenant, settings.store, settings.destination) == (
         "file",
-        Path("environment"),
+        "environment",
         ("option",),
     )
 
@@ -96,7 +96,7 @@ def test_a_lead_is_written_short_or_in_iso_8601(monkeypatch: pytest.MonkeyPatch,
     ("variable", "value", "allowed"),
     [
         ("TENANT", "s3://bucket/dump", "the path of a local folder, which may hold {export_day}"),
-        ("STORE", "~/store", "the path of a local folder"),
+        ("CONNECTIONS", "~/connections.yaml", "the path of a local YAML file"),
         ("EXPORT_TIMEZONE", "Mars/Olympus", "an IANA time zone such as Europe/Berlin"),
         ("EXPORT_TIMEZONE", "../../etc/passwd", "an IANA time zone such as Europe/Berlin"),
         ("LAYOUTS", "prpr1:soon,prpr2", LAYOUTS_ALLOWED),
@@ -113,6 +113,36 @@ def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_what_is_allow
     with pytest.raises(SettingsError) as failure:
         load()
     assert str(failure.value) == f"{PREFIX}{variable} is {value!r}; allowed is {allowed}."
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("data/store/", "data/store"),
+        ("file:///data/store", "/data/store"),
+        ("s3://bucket/store/", "s3://bucket/store"),
+        ("s3://eu-prod@bucket/store", "s3://eu-prod@bucket/store"),
+        ("abfss://audit@account1.dfs.core.windows.net/a", "abfss://audit@account1.dfs.core.windows.net/a"),
+        ("az://audit/a", "az://audit/a"),
+        ("gs://bucket", "gs://bucket"),
+    ],
+)
+def test_the_store_and_the_destinations_are_addresses(monkeypatch: pytest.MonkeyPatch, text: str, address: str) -> None:
+    monkeypatch.setenv("IMMUTA_ASSETS_STORE", text)
+    monkeypatch.setenv("IMMUTA_ASSETS_DESTINATION", f"{text}, other")
+    settings = load()
+    assert (settings.store, settings.destination) == (address, (address, "other"))
+
+
+@pytest.mark.parametrize("variable", ["STORE", "DESTINATION"])
+@pytest.mark.parametrize("text", ["~/hidden", "s3://bucket//hidden", "s3://key:hidden@bucket/a", "ftp://hidden"])
+def test_an_address_of_no_allowed_form_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, text: str) -> None:
+    monkeypatch.setenv(PREFIX + variable, text)
+    with pytest.raises(
+        SettingsError, match=rf"^{PREFIX}{variable} is wrong \(not shown\); allowed is .*:///path"
+    ) as failure:
+        load()
+    assert "hidden" not in str(failure.value)
 
 
 def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,9 +35,9 @@ def _read_lines(settings: Settings, name: str, hour: str) -> Iterator[bytes]:
 
     from immuta_assets.audit.events import uam  # noqa: PLC0415
 
-    path = settings.store / "audit" / "query_events" / name / f"{hour}.parquet"
+    path = Path(settings.store, "audit", "query_events", name, f"{hour}.parquet")
     platform = find_connection(settings, name).platform
     if not path.exists():
         msg = f"{path} is missing: run immuta-assets ingest --connection {name} --hour {hour[:10]}T{hour[11:13]} first."
         raise SettingsError(msg)
-    yield from uam.lines(pl.read_parquet(path), platform)
+    yield from uam.lines(pl.read_parquet(path, glob=False), platform)

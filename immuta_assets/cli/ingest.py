@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -115,7 +116,7 @@ def _print_unknown(settings: Settings) -> None:
 
     from immuta_assets.orchestration.storage import UNPARTITIONED  # noqa: PLC0415
 
-    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / f"{UNPARTITIONED}.parquet")
+    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", f"{UNPARTITIONED}.parquet"), glob=False)
     headings = ("platform", "kind", "statements", "last seen", "remedy", "perhaps")
     table = console.make_table("unknown user", numbers=headings)
     for row in unknown.iter_rows(named=True):

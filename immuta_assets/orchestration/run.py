@@ -161,7 +161,7 @@ def run_due(
 
     A failed run ends it; what is due then is due the next time. Raises like ``run_export``.
     """
-    store = ParquetStore(root=str(settings.store))
+    store = ParquetStore(root=settings.store)
     runs = [_in_process(settings, plan_job_name(connection), {MOMENT: moment.isoformat()}, instance, progress)]
     if runs[0].success:
         plan = store.scan(history.key(connection, "plan")).collect()

@@ -193,7 +193,7 @@ def test_a_table_that_breaks_its_layout_fails_a_check_and_publishes_nothing(
     assert result.failure.message.startswith("prpr2/request-duas breaks its schema: column 5: expected signed_at")
     failed = [(check.asset, check.name) for check in result.checks if check.status == "failed"]
     assert failed == [("prpr2/request-duas", "conforms")]
-    assert not (settings.store / "prpr2" / "request-duas").exists()
+    assert not (Path(settings.store, "prpr2", "request-duas")).exists()
     assert not Path(settings.destination[0]).exists()
 
 
