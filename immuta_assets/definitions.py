@@ -16,6 +16,7 @@ from immuta_assets import settings as project
 from immuta_assets.audit.stored import ConnectionData, open_connection_data
 from immuta_assets.datasets.root import StoreRoot, open_root
 from immuta_assets.health.notifications import Notifier, NotifyError
+from immuta_assets.layouts.lifecycle import choose_layouts
 from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.audit import Connected, query_events, shown, unknown
@@ -55,7 +56,7 @@ def _export(settings: project.Settings, root: StoreRoot, storage: DatasetIOManag
     """Return what becomes of a tenant dump, and what watches over it."""
     days = export_days(settings.export_timezone)
     watch = _watch(settings)
-    versions = [layout.version for layout in settings.layouts]
+    versions = [layout.version for layout in choose_layouts(settings)]
     export = automation.export_job(versions, without=staleness.list_check_keys())
     republish = staleness.build_republish_job(versions)
     return dg.Definitions(

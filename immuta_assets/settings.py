@@ -1,7 +1,9 @@
 """Every setting of the project, typed, from ``IMMUTA_ASSETS_*`` environment variables and a ``.env`` file.
 
 Add a setting here when an operator must be able to choose it, with a default that keeps the demo working; the table in
-README.md lists the same names. What a single call chooses belongs to that call's parameters.
+README.md lists the same names. What a single call chooses belongs to that call's parameters. A value is held to its
+form alone: whether it names something that there is, say a version of the export, is asked where that is known, so that
+nothing of the domain is loaded here.
 """
 
 from __future__ import annotations
@@ -11,22 +13,62 @@ import re
 from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from immuta_assets.layouts.lifecycle import ChosenLayout, chosen
+from immuta_assets.object_store.addresses import ALLOWED as ADDRESS
+from immuta_assets.object_store.addresses import parse
+from immuta_assets.object_store.interface import StoreError
+from immuta_assets.secrets import quote_value
 
 PREFIX = "IMMUTA_ASSETS_"
 ENV_FILE = ".env"
-LONGEST_VALUE = 60
 
 
 class SettingsError(Exception):
     """Wrong settings: one line per variable, saying what it holds and what is allowed."""
+
+
+class LayoutChoice(NamedTuple):
+    """A version of the export that a deployment publishes: for good, or until an export day and on it."""
+
+    version: str
+    until: date | None = None
+
+    def __str__(self) -> str:
+        return f"{self.version}:{self.until}" if self.until else self.version
+
+
+def parse_layouts(text: str) -> tuple[LayoutChoice, ...]:
+    """Parse versions separated by commas, each perhaps with ``:`` and the last export day of its parallel period.
+
+    Raises ``ValueError`` with one sentence where a version is missing or a date is none.
+    """
+    return tuple(_parse_layout(part.strip()) for part in text.split(","))
+
+
+def _parse_layout(part: str) -> LayoutChoice:
+    version, colon, until = part.partition(":")
+    if not version:
+        msg = f"{quote_value(part)} names no version of the export."
+        raise ValueError(msg)
+    return LayoutChoice(version, _parse_day(until, part) if colon else None)
+
+
+def _parse_day(text: str, part: str) -> date:
+    """Parse a day as it is written everywhere else; ISO's other forms would be read differently by people."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        msg = f"{quote_value(part)} names no date; a parallel period ends on a day such as 2027-01-31."
+        raise ValueError(msg)
+    return day
 
 
 def _path(value: object) -> object:
@@ -37,15 +79,15 @@ def _path(value: object) -> object:
     return value
 
 
-def _destinations(value: object) -> object:
-    from immuta_assets.object_store import StoreError, parse  # noqa: PLC0415  # loads the clouds' clients
-
-    if not isinstance(value, str | Path):
-        return value
+def _address(value: object) -> object:
     try:
-        return tuple(parse(part.strip()).uri for part in str(value).split(","))
+        return parse(str(value)).uri
     except StoreError as error:
         raise ValueError(str(error)) from error
+
+
+def _destinations(value: object) -> object:
+    return tuple(_address(part.strip()) for part in str(value).split(",")) if isinstance(value, str | Path) else value
 
 
 def _words(value: object) -> object:
@@ -53,7 +95,7 @@ def _words(value: object) -> object:
 
 
 def _layouts(value: object) -> object:
-    return chosen(value) if isinstance(value, str) else value
+    return parse_layouts(value) if isinstance(value, str) else value
 
 
 def _duration(value: object) -> object:
@@ -81,15 +123,14 @@ class Settings(BaseSettings):
         allowed="the path of a local folder, which may hold {export_day}",
         default_factory=lambda: str(_below_dagster_home("tenant")),
     )
-    store: Annotated[Path, BeforeValidator(_path)] = _setting(
-        "Folder where the assets' Parquet files lie.",
-        allowed="the path of a local folder",
-        default_factory=lambda: _below_dagster_home("store"),
+    store: Annotated[str, BeforeValidator(_address)] = _setting(
+        "Where the assets' Parquet files lie: a folder, s3://, abfss://, az:// or gs://.",
+        allowed=ADDRESS,
+        default_factory=lambda: str(_below_dagster_home("store")),
     )
     destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_destinations)] = _setting(
         "Where the files of the export are published: folders, s3://, abfss://, az:// or gs://, separated by commas.",
-        allowed="addresses separated by commas: folders, s3://bucket/prefix, s3://profile@bucket/prefix, "
-        "gs://bucket/prefix, az://container/prefix or abfss://container@account.dfs.core.windows.net/prefix",
+        allowed=f"addresses separated by commas, each of them {ADDRESS}",
         default_factory=lambda: (str(_below_dagster_home("published")),),
         min_length=1,
     )
@@ -150,10 +191,10 @@ class Settings(BaseSettings):
         allowed="an IANA time zone such as Europe/Berlin",
         default=ZoneInfo("UTC"),
     )
-    layouts: Annotated[tuple[ChosenLayout, ...], NoDecode, BeforeValidator(_layouts)] = _setting(
+    layouts: Annotated[tuple[LayoutChoice, ...], NoDecode, BeforeValidator(_layouts)] = _setting(
         "Versions of the export that are published, separated by commas; one with a date until that export day.",
         allowed="versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2",
-        default=(ChosenLayout("prpr2"),),
+        default=(LayoutChoice("prpr2"),),
         min_length=1,
     )
     dump_lead: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
@@ -169,7 +210,7 @@ VARIABLES = {PREFIX + field.upper(): info for field, info in Settings.model_fiel
 """Every variable with its field: description, default and, in ``json_schema_extra``, what is allowed."""
 
 
-_SECRET = frozenset(PREFIX + name for name in ("NOTIFY", "S3_EXTERNAL_ID", "DESTINATION"))
+_SECRET = frozenset(PREFIX + name for name in ("NOTIFY", "S3_EXTERNAL_ID", "DESTINATION", "STORE"))
 """Variables that hold secrets, or may: an address with a password in it is none that is allowed."""
 
 
@@ -185,7 +226,7 @@ def load(**options: object) -> Settings:
         settings = Settings(**options)  # type: ignore[arg-type]  # Pydantic checks each against its field
     except ValidationError as error:
         wrong = dict.fromkeys(f"{PREFIX}{detail['loc'][0]}".upper() for detail in error.errors())
-        problems += [_not_allowed(name, values[name]) for name in wrong]
+        problems += [describe_wrong_value(name, values[name]) for name in wrong]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -205,14 +246,9 @@ def _unknown(name: str) -> str:
     return f"{name} is not a setting; did you mean {nearest}?"
 
 
-def _not_allowed(name: str, value: object) -> str:
+def describe_wrong_value(name: str, value: object) -> str:
+    """Say what a variable holds and what is allowed; of one that may hold a secret, the value is not shown."""
     extra = VARIABLES[name].json_schema_extra
     allowed = extra["allowed"] if isinstance(extra, dict) else ""
-    return f"{name} is {_shown(name, str(value))}; allowed is {allowed}."
-
-
-def _shown(name: str, text: str) -> str:
-    """Return a wrong value for people; of one that may hold a secret, nothing."""
-    if name in _SECRET:
-        return "wrong (not shown)"
-    return repr(text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…")
+    held = "wrong (not shown)" if name in _SECRET else quote_value(str(value))
+    return f"{name} is {held}; allowed is {allowed}."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from immuta_assets.layouts.lifecycle import ChosenLayout
-from immuta_assets.settings import PREFIX, VARIABLES, SettingsError, load
+from immuta_assets.settings import PREFIX, VARIABLES, LayoutChoice, SettingsError, load
 
 LAYOUTS_ALLOWED = "versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2"
 
@@ -24,10 +25,10 @@ def _bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults_run_the_demo_below_the_working_directory() -> None:
     settings = load()
     assert settings.tenant == "dagster_home/demo/tenant"
-    assert settings.store == Path("dagster_home/demo/store")
+    assert settings.store == "dagster_home/demo/store"
     assert settings.destination == ("dagster_home/demo/published",)
     assert settings.export_timezone == ZoneInfo("UTC")
-    assert settings.layouts == (ChosenLayout("prpr2"),)
+    assert settings.layouts == (LayoutChoice("prpr2"),)
     assert settings.dump_lead == timedelta(0)
 
 
@@ -36,7 +37,7 @@ def test_the_demo_lies_below_dagster_home_where_that_is_set(monkeypatch: pytest.
     settings = load()
     assert settings.tenant == "/srv/dagster/demo/tenant"
     assert (settings.store, settings.destination) == (
-        Path("/srv/dagster/demo/store"),
+        "/srv/dagster/demo/store",
         ("/srv/dagster/demo/published",),
     )
 
@@ -50,26 +51,26 @@ def test_options_win_over_the_environment_and_that_over_the_env_file(monkeypatch
     settings = load(destination="option")
     assert (settings.tenant, settings.store, settings.destination) == (
         "file",
-        Path("environment"),
+        "environment",
         ("option",),
     )
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "")
-    assert load().layouts == (ChosenLayout("prpr2"),)
+    assert load().layouts == (LayoutChoice("prpr2"),)
 
 
 @pytest.mark.parametrize(
     ("text", "layouts"),
     [
-        ("prpr1", (ChosenLayout("prpr1"),)),
-        ("prpr1, prpr2", (ChosenLayout("prpr1"), ChosenLayout("prpr2"))),
-        ("prpr1:2027-01-31,prpr2", (ChosenLayout("prpr1", date(2027, 1, 31)), ChosenLayout("prpr2"))),
+        ("prpr1", (LayoutChoice("prpr1"),)),
+        ("prpr1, prpr2", (LayoutChoice("prpr1"), LayoutChoice("prpr2"))),
+        ("prpr1:2027-01-31,prpr2", (LayoutChoice("prpr1", date(2027, 1, 31)), LayoutChoice("prpr2"))),
     ],
 )
 def test_layouts_are_a_list_separated_by_commas(
-    monkeypatch: pytest.MonkeyPatch, text: str, layouts: tuple[ChosenLayout, ...]
+    monkeypatch: pytest.MonkeyPatch, text: str, layouts: tuple[LayoutChoice, ...]
 ) -> None:
     monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", text)
     assert load().layouts == layouts
@@ -95,10 +96,10 @@ def test_a_lead_is_written_short_or_in_iso_8601(monkeypatch: pytest.MonkeyPatch,
     ("variable", "value", "allowed"),
     [
         ("TENANT", "s3://bucket/dump", "the path of a local folder, which may hold {export_day}"),
-        ("STORE", "~/store", "the path of a local folder"),
+        ("CONNECTIONS", "~/connections.yaml", "the path of a local YAML file"),
         ("EXPORT_TIMEZONE", "Mars/Olympus", "an IANA time zone such as Europe/Berlin"),
         ("EXPORT_TIMEZONE", "../../etc/passwd", "an IANA time zone such as Europe/Berlin"),
-        ("LAYOUTS", "prpr3", LAYOUTS_ALLOWED),
+        ("LAYOUTS", "prpr1:soon,prpr2", LAYOUTS_ALLOWED),
         ("LAYOUTS", "prpr2,", LAYOUTS_ALLOWED),
         ("DUMP_LEAD", "30", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
         ("DUMP_LEAD", "24h", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
@@ -114,8 +115,38 @@ def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_what_is_allow
     assert str(failure.value) == f"{PREFIX}{variable} is {value!r}; allowed is {allowed}."
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("data/store/", "data/store"),
+        ("file:///data/store", "/data/store"),
+        ("s3://bucket/store/", "s3://bucket/store"),
+        ("s3://eu-prod@bucket/store", "s3://eu-prod@bucket/store"),
+        ("abfss://audit@account1.dfs.core.windows.net/a", "abfss://audit@account1.dfs.core.windows.net/a"),
+        ("az://audit/a", "az://audit/a"),
+        ("gs://bucket", "gs://bucket"),
+    ],
+)
+def test_the_store_and_the_destinations_are_addresses(monkeypatch: pytest.MonkeyPatch, text: str, address: str) -> None:
+    monkeypatch.setenv("IMMUTA_ASSETS_STORE", text)
+    monkeypatch.setenv("IMMUTA_ASSETS_DESTINATION", f"{text}, other")
+    settings = load()
+    assert (settings.store, settings.destination) == (address, (address, "other"))
+
+
+@pytest.mark.parametrize("variable", ["STORE", "DESTINATION"])
+@pytest.mark.parametrize("text", ["~/hidden", "s3://bucket//hidden", "s3://key:hidden@bucket/a", "ftp://hidden"])
+def test_an_address_of_no_allowed_form_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, text: str) -> None:
+    monkeypatch.setenv(PREFIX + variable, text)
+    with pytest.raises(
+        SettingsError, match=rf"^{PREFIX}{variable} is wrong \(not shown\); allowed is .*:///path"
+    ) as failure:
+        load()
+    assert "hidden" not in str(failure.value)
+
+
 def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "prpr3,prpr4")
+    monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "prpr1:soon")
     monkeypatch.setenv("IMMUTA_ASSETS_DUMP_LEAD", "soon")
     monkeypatch.setenv("IMMUTA_ASSETS_TENNANT", "dump")
     with pytest.raises(SettingsError) as failure:
@@ -125,7 +156,7 @@ def test_each_wrong_variable_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_long_value_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMMUTA_ASSETS_LAYOUTS", "x" * 1_000)
+    monkeypatch.setenv("IMMUTA_ASSETS_START", "x" * 1_000)
     with pytest.raises(SettingsError, match=rf"is '{'x' * 59}…';"):
         load()
 
@@ -150,3 +181,15 @@ def test_an_env_file_that_is_not_text_is_named() -> None:
 
 def test_every_variable_says_what_it_is() -> None:
     assert all(info.description for info in VARIABLES.values())
+
+
+def test_settings_load_nothing_of_the_domain() -> None:
+    program = (
+        "import sys, immuta_assets.settings as settings; settings.load(destination='s3://bucket/a'); "
+        "print(*sorted(name for name in sys.modules if name.startswith('immuta_assets.')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert loaded == [
+        *(f"immuta_assets.object_store{part}" for part in ("", ".addresses", ".files", ".folder", ".interface")),
+        *("immuta_assets.secrets", "immuta_assets.settings"),
+    ]

@@ -15,7 +15,7 @@ import typer
 
 from immuta_assets.cli import console
 from immuta_assets.cli.options import Json
-from immuta_assets.layouts.lifecycle import Life, life, stale_layouts
+from immuta_assets.layouts.lifecycle import Life, choose_layouts, life, stale_layouts
 from immuta_assets.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def list_layouts(*, day: Day = None, as_json: Json = False) -> None:
 
         settings = load()
         chosen_day = day or _find_open_day(settings)
-        choice = settings.layouts
+        choice = choose_layouts(settings)
         lives = [(layout, life(layout.version, choice, chosen_day)) for layout in LAYOUTS.values()]
         stale = stale_layouts(choice, chosen_day, newest())
         if as_json:

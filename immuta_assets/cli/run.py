@@ -43,7 +43,7 @@ def keep_store(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     with TemporaryDirectory(prefix="immuta-assets-") as folder:
-        yield settings.model_copy(update={"store": Path(folder)})
+        yield settings.model_copy(update={"store": folder})
 
 
 def load_connections(settings: Settings) -> dict[str, Connection]:

@@ -93,7 +93,7 @@ class StoreRoot:
 
 def open_root(settings: Settings) -> StoreRoot:
     """Return where the settings say that everything is stored; nothing is read yet."""
-    return StoreRoot(str(settings.store))
+    return StoreRoot(settings.store)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def diagnose_settings(
     yield diagnose_tenant(settings, now)
     for address in settings.destination:
         yield from diagnose_destination(address, open_store)
-    yield from diagnose_store(str(settings.store), open_store)
+    yield from diagnose_store(settings.store, open_store)
     yield from diagnose_connections(settings, count_hours, now)
 
 

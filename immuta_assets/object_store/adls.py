@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
+from immuta_assets.object_store.addresses import Address
 from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
@@ -36,26 +37,26 @@ _CREDENTIALS = (
 )
 
 
-def connect(uri: str, container: str, account: str | None, prefix: str, options: StoreOptions) -> CloudStore:
+def connect(address: Address, options: StoreOptions) -> CloudStore:
     """Return the store below ``prefix``; raise ``StoreError`` for no account and for credentials that are malformed."""
-    account = account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    account = address.account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
     if account is None:
-        msg = f"Cannot open {uri}: it names no account, set AZURE_STORAGE_ACCOUNT_NAME or use abfss://."
+        msg = f"Cannot open {address.uri}: it names no account, set AZURE_STORAGE_ACCOUNT_NAME or use abfss://."
         raise StoreError(msg)
     endpoint = os.environ.get("AZURE_STORAGE_ENDPOINT") or os.environ.get("AZURE_ENDPOINT")
-    cloud = _cloud(container, account)
+    cloud = _cloud(address.container, account)
     try:
         backend = AzureStore(
-            container,
-            prefix=prefix or None,
+            address.container,
+            prefix=address.prefix or None,
             account_name=account,
             client_options=client(endpoint),
             retry_config=retries(options.patience),
         )
     except (BaseError, ValueError):
-        msg = f"Cannot open {uri}: the credentials are malformed, {cloud.credentials}."
+        msg = f"Cannot open {address.uri}: the credentials are malformed, {cloud.credentials}."
         raise StoreError(msg) from None
-    return CloudStore(uri, cloud, backend)
+    return CloudStore(address.uri, cloud, backend)
 
 
 def _cloud(container: str, account: str) -> Cloud:

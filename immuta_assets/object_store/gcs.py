@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from obstore.exceptions import BaseError
 from obstore.store import GCSStore
 
+from immuta_assets.object_store.addresses import Address
 from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
@@ -34,18 +35,18 @@ PERMISSIONS: Mapping[Operation, tuple[str, ...]] = {
 _CREDENTIALS = "set or renew GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`"
 
 
-def connect(uri: str, bucket: str, prefix: str, options: StoreOptions) -> CloudStore:
+def connect(address: Address, options: StoreOptions) -> CloudStore:
     """Return the store below ``prefix``; raise ``StoreError`` for credentials that cannot be read."""
     try:
         backend = GCSStore(
-            bucket,
-            prefix=prefix or None,
+            address.container,
+            prefix=address.prefix or None,
             client_options=client(os.environ.get("GOOGLE_BASE_URL")),
             retry_config=retries(options.patience),
         )
     except (BaseError, ValueError, FileNotFoundError):
-        msg = f"Cannot open {uri}: the credentials cannot be read, {_CREDENTIALS}."
+        msg = f"Cannot open {address.uri}: the credentials cannot be read, {_CREDENTIALS}."
         raise StoreError(msg) from None
-    place = f"the bucket {bucket}"
+    place = f"the bucket {address.container}"
     granted = {name: f"{' and '.join(names)} on {place}" for name, names in PERMISSIONS.items()}
-    return CloudStore(uri, Cloud(place, granted, _CREDENTIALS, tag="version"), backend)
+    return CloudStore(address.uri, Cloud(place, granted, _CREDENTIALS, tag="version"), backend)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from obstore.store import S3Store
 
+from immuta_assets.object_store.addresses import Address
 from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
@@ -49,7 +50,7 @@ _DEFAULT_REGION = "us-east-1"
 _KEEP_CREDENTIALS = timedelta(minutes=5)
 
 
-def connect(uri: str, bucket: str, profile: str | None, prefix: str, options: StoreOptions) -> CloudStore:
+def connect(address: Address, options: StoreOptions) -> CloudStore:
     """Return the store below ``prefix``; raise ``StoreError`` where there are no credentials."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     config: S3Config = {"disable_bulk_delete": True}
@@ -58,28 +59,29 @@ def connect(uri: str, bucket: str, profile: str | None, prefix: str, options: St
     if options.s3_kms_key:
         config |= {"server_side_encryption": "aws:kms", "sse_kms_key_id": options.s3_kms_key}
     backend = S3Store(
-        bucket,
-        prefix=prefix or None,
+        address.container,
+        prefix=address.prefix or None,
         config=config,
         client_options=client(endpoint),
         retry_config=retries(options.patience),
-        credential_provider=_credentials(uri, profile, options),
+        credential_provider=_credentials(address, options),
     )
-    return CloudStore(uri.replace(f"//{profile}@", "//", 1), _cloud(bucket, profile, prefix, options), backend)
+    return CloudStore(address.public_uri, _cloud(address, options), backend)
 
 
-def _credentials(uri: str, profile: str | None, options: StoreOptions) -> S3CredentialProvider:
+def _credentials(address: Address, options: StoreOptions) -> S3CredentialProvider:
     import boto3
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
 
+    profile = address.account
     try:
         region = None if profile else os.environ.get("AWS_REGION")
         session = boto3.Session(profile_name=profile, region_name=region or None)
         own = Boto3CredentialProvider(session, ttl=_KEEP_CREDENTIALS)
     except (BotoCoreError, ValueError):
         remedy = f"for the profile {profile}, see AWS' own files" if profile else _CREDENTIALS
-        msg = f"Cannot open {uri}: there are no AWS credentials, {remedy}."
+        msg = f"Cannot open {address.public_uri}: there are no AWS credentials, {remedy}."
         raise StoreError(msg) from None
     if options.s3_role_arn and not profile:
         return _Role(session, options.s3_role_arn, options.s3_external_id)
@@ -107,13 +109,13 @@ class _Role:
         }
 
 
-def _cloud(bucket: str, profile: str | None, prefix: str, options: StoreOptions) -> Cloud:
-    bucket_arn = f"arn:aws:s3:::{bucket}"
-    objects = "/".join(part for part in (bucket_arn, prefix, "*") if part)
+def _cloud(address: Address, options: StoreOptions) -> Cloud:
+    bucket_arn, profile = f"arn:aws:s3:::{address.container}", address.account
+    objects = "/".join(part for part in (bucket_arn, address.prefix, "*") if part)
     key = f", and {' and '.join(KMS_ACTIONS)} on {options.s3_kms_key}" if options.s3_kms_key else ""
     granted = {name: f"{' and '.join(actions)} on {objects}{key}" for name, actions in ACTIONS.items()}
     granted["read"] += f", and {ACTIONS['list'][0]} on {bucket_arn}"
     granted["list"] = f"{ACTIONS['list'][0]} on {bucket_arn}"
     assumed = f"the role of the profile {profile}" if profile else options.s3_role_arn
     role = f"sts:AssumeRole on {assumed} to the caller, and in its trust policy with the right external id"
-    return Cloud(f"the bucket {bucket}", granted, _CREDENTIALS, role, largest_copy=LARGEST_COPY)
+    return Cloud(f"the bucket {address.container}", granted, _CREDENTIALS, role, largest_copy=LARGEST_COPY)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from immuta_assets.datasets.export_days import OPENS_AT
+from immuta_assets.layouts.lifecycle import choose_layouts
 from immuta_assets.object_store import Store, StoreOptions, open_store
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
@@ -31,8 +32,8 @@ def opened(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str],
 
 
 def expected(settings: Settings) -> Expected:
-    """Return what must lie at every destination, and by when."""
-    return Expected(settings.layouts, settings.export_timezone, settings.deadline_grace, settings.dump_lead)
+    """Return what must lie at every destination, and by when; raises ``SettingsError`` for layouts there are not."""
+    return Expected(choose_layouts(settings), settings.export_timezone, settings.deadline_grace, settings.dump_lead)
 
 
 def freshness(expected: Expected) -> dg.FreshnessPolicy:

@@ -19,12 +19,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from immuta_assets.datasets.export_days import day_of, due_day
-from immuta_assets.layouts.lifecycle import ChosenLayout, published_on, stale_layouts
+from immuta_assets.layouts.lifecycle import published_on, stale_layouts
 from immuta_assets.layouts.record import code_version
 from immuta_assets.layouts.versions import LAYOUTS, newest
 from immuta_assets.object_store import Store, StoreError, UnavailableError
 from immuta_assets.publishing import manifest as manifests
 from immuta_assets.publishing.manifest import Manifest, ManifestError, State
+from immuta_assets.settings import LayoutChoice
 
 PUBLISHING = timedelta(minutes=15)
 """How long after its intent was written a publication is taken to be going on, so that a mixed set is no incident."""
@@ -77,7 +78,7 @@ FAMILIES = {
 class Expected(NamedTuple):
     """What a deployment promises its readers: the layouts, and by when the export of a day lies there."""
 
-    layouts: Sequence[ChosenLayout]
+    layouts: Sequence[LayoutChoice]
     timezone: ZoneInfo
     grace: timedelta = timedelta(hours=2)
     dump_lead: timedelta = timedelta(0)

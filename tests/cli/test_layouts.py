@@ -122,8 +122,14 @@ def test_cutover_is_the_guide_from_one_version_to_another(platform: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["sql", "--platform", "athena", "--layout", "prpr2", "--location", "gs://a"], "athena cannot read a location"),
-        (["sql", "--platform", "trino", "--layout", "prpr2", "--location", "ftp://a"], "'ftp://a' is no location"),
+        (
+            ["sql", "--platform", "athena", "--layout", "prpr2", "--location", "gs://files"],
+            "athena cannot read a location",
+        ),
+        (
+            ["sql", "--platform", "trino", "--layout", "prpr2", "--location", "ftp://a"],
+            "'ftp://a' is no address of a store",
+        ),
         (["cutover", "--from", "prpr2", "--to", "prpr1"], "prpr1 is not newer than prpr2"),
     ],
 )

@@ -33,14 +33,13 @@ from immuta_assets.health.status import (
     describe_problems,
     list_ingestion,
 )
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.publishing.verdicts import Expected
-from immuta_assets.settings import Settings, load
+from immuta_assets.settings import Settings, load, parse_layouts
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
 OPEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
-EXPECTED = Expected(chosen("prpr2"), ZoneInfo("UTC"))
+EXPECTED = Expected(parse_layouts("prpr2"), ZoneInfo("UTC"))
 COUNTS = dict.fromkeys((name for name, dtype in Coverage.create_empty().schema.items() if dtype == pl.Int64), 0)
 TWO = """
 connections:
@@ -151,14 +150,14 @@ def settings(tmp_path: Path) -> Settings:
 def store(settings: Settings, name: str, *ago: int) -> None:
     for hours in ago:
         frame = covered(name, hours).drop("connection")
-        path = settings.store / "audit" / "coverage" / name / f"{OPEN - hours * HOUR:%Y-%m-%d-%H:%M}.parquet"
+        path = Path(settings.store, "audit", "coverage", name, f"{OPEN - hours * HOUR:%Y-%m-%d-%H:%M}.parquet")
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(path)
 
 
 def test_the_watch_reads_the_store_and_needs_no_secret(settings: Settings) -> None:
     store(settings, "one", *range(1, 30))
-    plan = settings.store / "query_history" / "one" / "plan" / "all.parquet"
+    plan = Path(settings.store, "query_history", "one", "plan", "all.parquet")
     plan.parent.mkdir(parents=True)
     planned("one", 1).drop("connection").write_parquet(plan)
     one, other = watch_ingestion(settings, NOW)
@@ -170,16 +169,16 @@ def test_a_store_in_which_nothing_was_ever_stored_is_stale_and_not_created(setti
     found = watch_ingestion(settings, NOW)
     assert [each.verdict for each in found] == [IngestionVerdict.UNREAD] * 2
     assert exit_code(*found) == STALE
-    assert not settings.store.exists()
+    assert not Path(settings.store).exists()
 
 
 def test_a_connection_whose_files_cannot_be_read_is_unknown_and_hides_no_other(settings: Settings) -> None:
     store(settings, "one", *range(1, 30))
     store(settings, "other", *range(1, 30))
-    next((settings.store / "audit" / "coverage" / "one").iterdir()).write_bytes(b"no Parquet")
+    next((Path(settings.store, "audit", "coverage", "one")).iterdir()).write_bytes(b"no Parquet")
     one, other = watch_ingestion(settings, NOW)
     assert (one.verdict, other.verdict) == (IngestionVerdict.UNKNOWN, IngestionVerdict.FINE)
-    assert str(settings.store) in one.notes[0]
+    assert settings.store in one.notes[0]
     assert exit_code(one, other) == UNKNOWN
 
 

@@ -108,6 +108,9 @@ def test_a_replaced_snowflake_view_keeps_its_grants() -> None:
         ("databricks", ADLS, f"{ADLS}/tag-metadata/v=prpr2/"),
         ("duckdb", GCS, f"{GCS}/tag-metadata/v=prpr2/tag-metadata.parquet"),
         ("duckdb", ADLS, "abfss://acme.dfs.core.windows.net/files/export/tag-metadata/v=prpr2/tag-metadata.parquet"),
+        ("duckdb", "s3://profile@bucket/export", f"{S3}/tag-metadata/v=prpr2/tag-metadata.parquet"),
+        ("snowflake", "s3://<bucket>/<prefix>", "s3://<bucket>/<prefix>/"),
+        ("duckdb", "file:///data/my%20files", "/data/my files/tag-metadata/v=prpr2/tag-metadata.parquet"),
         ("duckdb", "file:///data/export", "/data/export/tag-metadata/v=prpr2/tag-metadata.parquet"),
         ("athena", "s3://bucket", "s3://bucket/tag-metadata/v=prpr2/"),
         ("athena", f"{S3}/", f"{S3}/tag-metadata/v=prpr2/"),
@@ -136,14 +139,15 @@ def test_a_quote_or_backslash_in_a_path_stays_within_its_literal(platform: str) 
     [
         ("athena", GCS, "athena cannot read a location of gs, only of s3."),
         ("snowflake", "/data", "snowflake cannot read a location of file, only of s3 or gs or abfss."),
-        ("duckdb", "ftp://host/x", "'ftp://host/x' is no location of published files; allowed is a folder, s3://"),
-        ("duckdb", "/data\n; DROP TABLE x", "is no location of published files"),
-        ("duckdb", "s3://user:secret@bucket/x?sig=secret", "'s3://…@bucket/x' is no location of published files"),
-        ("duckdb", "", "'' is no location of published files"),
+        ("duckdb", "ftp://host/x", "'ftp://host/x' is no address of a store; allowed is the path of a local"),
+        ("duckdb", "/data\n; DROP TABLE x", "is no address of a store"),
+        ("duckdb", "s3://user:secret@bucket/x?sig=secret", "'s3://…@bucket/x' is no address of a store"),
+        ("duckdb", "s3://bucket//x", "'s3://bucket//x' is no address of a store"),
+        ("duckdb", "", "'' is no address of a store"),
     ],
 )
 def test_a_location_that_cannot_be_read_is_told(platform: str, location: str, problem: str) -> None:
-    with pytest.raises(ValueError, match="location") as caught:
+    with pytest.raises(ValueError, match=r"location|address") as caught:
         sql(PLATFORMS[platform], PRPR2, location)
     assert problem in str(caught.value)
 

@@ -43,7 +43,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     embedded.write_history(folder / "tenant" / "history.duckdb", statements, accesses)
     settings = load(
         tenant=str(folder / "tenant"),
-        store=folder / "store",
+        store=str(folder / "store"),
         destination=folder / "published",
         connections=folder / "tenant" / "connections.yaml",
     )
@@ -77,7 +77,7 @@ def stored(settings: Settings, *key: str) -> dict[str, bytes]:
 
 
 def plan(settings: Settings) -> pl.DataFrame:
-    return pl.read_parquet(settings.store / "query_history" / CONNECTION / "plan" / "all.parquet")
+    return pl.read_parquet(Path(settings.store, "query_history", CONNECTION, "plan", "all.parquet"))
 
 
 def test_a_fresh_installation_reads_the_hours_of_the_longest_slot(settings: Settings, tick: Tick) -> None:
@@ -113,7 +113,7 @@ def test_an_hour_without_coverage_is_read_again(settings: Settings, tick: Tick) 
     tick(FIRST_TICK)
     before = stored(settings, "audit", "coverage", CONNECTION)
     torn = hour_key(FIRST_TICK.replace(minute=0) - 3 * HOUR)
-    (settings.store / "audit" / "coverage" / CONNECTION / f"{torn}.parquet").unlink()
+    (Path(settings.store, "audit", "coverage", CONNECTION, f"{torn}.parquet")).unlink()
     tick(FIRST_TICK)
     assert stored(settings, "audit", "coverage", CONNECTION) == before
 
@@ -127,20 +127,20 @@ def test_a_mapping_makes_the_events_of_affected_hours_again_and_reads_nothing(se
     assert result.failure is None
     again = stored(settings, "query_history", CONNECTION, "readings")
     assert {key: again[key] for key in read} == read
-    events = pl.read_parquet(settings.store / "audit" / "query_events" / CONNECTION / "*.parquet")
+    events = pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, "*.parquet"))
     ran = events.filter(
         pl.col("auditPayload").struct.field("technologyContext").struct.field("snowflakeUsername") == "SVC_DBT_PROD"
     )
     assert set(ran["global_user_id"]) == {"u-dbt"}
     assert set(ran["revision"]) == {2}
     assert set(events.filter(pl.col("global_user_id") != "u-dbt")["revision"]) == {1}
-    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / "all.parquet")
+    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
     assert "SVC_DBT_PROD" not in set(unknown["user_name"])
 
 
 def map_user(settings: Settings, name: str) -> None:
     """Give the newest stored snapshot of the tenant a user with a mapped Snowflake name, in a store of its own."""
-    link = settings.store / "tenant"
+    link = Path(settings.store, "tenant")
     newest = max((link / "users").glob("*.parquet"))
     users = pl.read_parquet(newest)
     mapped = users.head(1).with_columns(

@@ -28,11 +28,11 @@ from fakes.webhook import Webhook
 from pydantic import SecretStr
 
 from immuta_assets.health.notifications import Notifier
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.object_store import open_store
 from immuta_assets.orchestration.failure_alerts import build_failed_runs_sensor, build_failures_sensor
 from immuta_assets.orchestration.staleness import Watch
 from immuta_assets.publishing.verdicts import Expected
+from immuta_assets.settings import parse_layouts
 
 NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)
 LINK = "https://dagster.example"
@@ -107,7 +107,7 @@ def alerts(hook: Webhook, instance: dg.DagsterInstance) -> Alerts:
     watch = Watch(
         destinations=[],
         open_store=open_store,
-        expected=Expected(chosen("prpr2"), ZoneInfo("UTC")),
+        expected=Expected(parse_layouts("prpr2"), ZoneInfo("UTC")),
         notifier=Notifier([SecretStr(hook.address)]),
         repeat_every=timedelta(hours=6),
         link=LINK,

@@ -13,12 +13,11 @@ import pytest
 from layouts.next_layout import LAYOUT as PRPR3
 
 from immuta_assets.definitions import graph
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.record import code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT
 from immuta_assets.orchestration.run import ExportResult
-from immuta_assets.settings import Settings
+from immuta_assets.settings import Settings, parse_layouts
 
 CONFIRMED = {"ops": {"published": {"config": {"allow_shrink": True}}}}
 
@@ -77,14 +76,14 @@ def test_an_operator_confirms_lost_rows_in_the_run_config(settings: Settings, in
 def test_a_layout_whose_parallel_period_is_over_gets_no_files(
     export: Callable[..., ExportResult], settings: Settings
 ) -> None:
-    result = export(layouts=chosen("prpr1:2026-05-03,prpr2"))
+    result = export(layouts=parse_layouts("prpr1:2026-05-03,prpr2"))
     assert result.failure is None
     assert {file.layout for file in result.files} == {"prpr2"}
     assert not list(Path(settings.destination[0]).rglob("v=prpr1*"))
 
 
 def test_a_layout_is_published_on_the_last_day_of_its_parallel_period(export: Callable[..., ExportResult]) -> None:
-    result = export(layouts=chosen("prpr1:2026-05-04,prpr2"))
+    result = export(layouts=parse_layouts("prpr1:2026-05-04,prpr2"))
     assert {file.layout for file in result.files} == {"prpr1", "prpr2"}
 
 
@@ -92,7 +91,7 @@ def test_a_version_is_exported_once_it_is_in_the_registry(
     export: Callable[..., ExportResult], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LAYOUTS, "prpr3", PRPR3)
-    result = export(layouts=chosen("prpr2:2026-05-31,prpr3"))
+    result = export(layouts=parse_layouts("prpr2:2026-05-31,prpr3"))
     assert result.failure is None
     assert {file.name for file in result.files if file.layout == "prpr3"} == PRPR3.tables.keys()
     (groups,) = Path(settings.destination[0]).rglob("v=prpr3/group-metadata.parquet")

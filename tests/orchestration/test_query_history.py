@@ -64,14 +64,14 @@ def ingest(settings: Settings) -> Ingest:
 
 
 def stored(settings: Settings) -> pl.DataFrame:
-    return pl.read_parquet(settings.store / "audit" / "query_events" / CONNECTION / "*.parquet")
+    return pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, "*.parquet"))
 
 
 def test_every_statement_becomes_events_in_the_hour_in_which_it_ended(settings: Settings, ingest: Ingest) -> None:
     result = ingest()
     assert result.failure is None
     frames = {
-        name: pl.read_parquet(settings.store / "query_history" / CONNECTION / name / "*.parquet")
+        name: pl.read_parquet(Path(settings.store, "query_history", CONNECTION, name, "*.parquet"))
         for name in ("statements", "accesses")
     }
     made = stored(settings)
@@ -79,7 +79,7 @@ def test_every_statement_becomes_events_in_the_hour_in_which_it_ended(settings: 
     assert set(made["query_id"]) == set(frames["statements"]["query_id"])
     assert made["object_name"].drop_nulls().len() == frames["accesses"].height > 0
     for key in HOURS:
-        hour = pl.read_parquet(settings.store / "audit" / "query_events" / CONNECTION / f"{key}.parquet")
+        hour = pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, f"{key}.parquet"))
         ended = hour["auditPayload"].struct.field("endTime")
         assert hour.height > 0
         assert ended.is_between(parse_hour_key(key), parse_hour_key(key) + timedelta(hours=1), closed="left").all()
@@ -108,7 +108,7 @@ def test_objects_that_arrive_late_revise_the_event_they_were_missing_in(settings
 
 def test_a_mapping_added_to_the_tenant_names_the_past(settings: Settings, ingest: Ingest) -> None:
     ingest()
-    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / "all.parquet")
+    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
     assert "SVC_DBT_PROD" in set(unknown["user_name"])
     map_user(settings, "SVC_DBT_PROD")
     ingest()
@@ -117,7 +117,7 @@ def test_a_mapping_added_to_the_tenant_names_the_past(settings: Settings, ingest
     )
     assert set(ran["global_user_id"]) == {"u-dbt"}
     assert set(ran["revision"]) == {2}
-    unknown = pl.read_parquet(settings.store / "audit" / "unknown_users" / "all.parquet")
+    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
     assert "SVC_DBT_PROD" not in set(unknown["user_name"])
 
 

@@ -13,10 +13,9 @@ import pytest
 
 from immuta_assets.access_summary import TABLES
 from immuta_assets.layouts import prpr2
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.run import ExportResult, Step, UnexpectedError, run_export
-from immuta_assets.settings import Settings
+from immuta_assets.settings import Settings, parse_layouts
 from immuta_assets.tenant.info import TenantInfo
 
 EXPORT_DATE = datetime(2026, 5, 4, 6, 30)
@@ -58,7 +57,7 @@ def test_the_small_tenant_raises_no_warning(export: Callable[..., ExportResult])
 
 
 def test_only_the_layouts_asked_for_are_published(export: Callable[..., ExportResult], settings: Settings) -> None:
-    result = export(layouts=chosen("prpr1"))
+    result = export(layouts=parse_layouts("prpr1"))
     assert {file.layout for file in result.files} == {"prpr1"}
     assert list(Path(settings.destination[0]).rglob("v=prpr2")) == []
 
@@ -188,13 +187,13 @@ def test_a_table_that_breaks_its_layout_fails_a_check_and_publishes_nothing(
         signed_at = dy.Datetime()
 
     monkeypatch.setitem(prpr2.TABLES, "request-duas", RequestDuas)
-    result = export(layouts=chosen("prpr2"))
+    result = export(layouts=parse_layouts("prpr2"))
     assert result.failure is not None
     assert result.failure.kind == "check"
     assert result.failure.message.startswith("prpr2/request-duas breaks its schema: column 5: expected signed_at")
     failed = [(check.asset, check.name) for check in result.checks if check.status == "failed"]
     assert failed == [("prpr2/request-duas", "conforms")]
-    assert not (settings.store / "prpr2" / "request-duas").exists()
+    assert not (Path(settings.store, "prpr2", "request-duas")).exists()
     assert not Path(settings.destination[0]).exists()
 
 
@@ -206,4 +205,4 @@ def test_a_bug_is_raised_with_its_traceback(
 
     monkeypatch.setitem(TABLES, "request-duas", broken)
     with pytest.raises(UnexpectedError, match=r"(?s)ZeroDivisionError.*in broken"):
-        export(layouts=chosen("prpr2"))
+        export(layouts=parse_layouts("prpr2"))

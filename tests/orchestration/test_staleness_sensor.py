@@ -16,7 +16,6 @@ from pydantic import SecretStr
 
 from immuta_assets.definitions import graph
 from immuta_assets.health.notifications import Notifier
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store, open_store
 from immuta_assets.orchestration import failure_alerts, staleness
@@ -26,7 +25,7 @@ from immuta_assets.orchestration.staleness import Watch
 from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.publishing.manifest import published_key
 from immuta_assets.publishing.verdicts import FAMILIES, Expected
-from immuta_assets.settings import Settings
+from immuta_assets.settings import Settings, parse_layouts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EXPORT_DATE = datetime(2026, 5, 4, 3, 10)
@@ -70,7 +69,7 @@ class Installation:
         return Watch(
             destinations=[self.store.uri],
             open_store=open_store,
-            expected=Expected(chosen("prpr2"), BERLIN),
+            expected=Expected(parse_layouts("prpr2"), BERLIN),
             notifier=Notifier([SecretStr(self.hook.address)]),
             repeat_every=EVERY,
             link=LINK,
@@ -230,14 +229,14 @@ def test_the_checks_can_be_run_by_hand(installation: Installation) -> None:
 def test_the_run_that_is_asked_for_puts_the_destination_right(
     export: Callable[..., ExportResult], settings: Settings, hook: Webhook, instance: dg.DagsterInstance
 ) -> None:
-    assert export(layouts=chosen("prpr2")).failure is None
+    assert export(layouts=parse_layouts("prpr2")).failure is None
     installation = Installation(
         open_store(settings.destination[0]), ParquetStore(root=str(settings.store)), hook, instance
     )
     content = installation.store.read(KEY)
     installation.store.put_bytes(KEY, b"no Parquet")
     (asked,) = installation.tick().run_requests or []
-    republish = graph(settings.model_copy(update={"layouts": chosen("prpr2")})).resolve_job_def("republish")
+    republish = graph(settings.model_copy(update={"layouts": parse_layouts("prpr2")})).resolve_job_def("republish")
     republish.execute_in_process(instance=instance, partition_key=asked.partition_key)
     assert installation.store.read(KEY) == content
     installation.tick()

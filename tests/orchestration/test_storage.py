@@ -206,14 +206,14 @@ def test_a_dump_of_another_day_fails_and_says_what_to_do(settings: Settings, ins
     assert "2026-05-04 06:30:00 UTC and belongs to the export day 2026-05-04, not 2026-05-05" in told
     assert "IMMUTA_ASSETS_DUMP_LEAD" in told
     assert "{export_day}" in told
-    assert not settings.store.exists()
+    assert not Path(settings.store).exists()
 
 
 def test_files_of_different_dumps_are_not_published_together(
     settings: Settings, export: Callable[..., ExportResult]
 ) -> None:
     export()
-    path = ParquetStore(root=str(settings.store)).path(KEY, DAY)
+    path = ParquetStore(root=settings.store).path(KEY, DAY)
     before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
     parquet.write(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (

@@ -21,7 +21,6 @@ from immuta_assets.health.status import (
     judge_destinations,
     list_files,
 )
-from immuta_assets.layouts.lifecycle import chosen
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store, StoreOptions, UnavailableError, open_store
 from immuta_assets.publishing import transaction
@@ -39,6 +38,7 @@ from immuta_assets.publishing.verdicts import (
     judge,
     look,
 )
+from immuta_assets.settings import parse_layouts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAYS = [date(2026, 3, 29), date(2026, 5, 4), date(2026, 10, 25)]
@@ -55,7 +55,7 @@ Found = dict[Verdict, set[str]]
 
 
 def expected(layouts: str = "prpr2") -> Expected:
-    return Expected(chosen(layouts), BERLIN)
+    return Expected(parse_layouts(layouts), BERLIN)
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:
