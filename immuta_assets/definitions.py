@@ -20,6 +20,7 @@ from immuta_assets.layouts.lifecycle import choose_layouts
 from immuta_assets.orchestration import automation, checks, failure_alerts, staleness
 from immuta_assets.orchestration.assets.access_summary import tables
 from immuta_assets.orchestration.assets.audit import Connected, query_events, shown, unknown
+from immuta_assets.orchestration.assets.maintenance import build_maintenance
 from immuta_assets.orchestration.assets.outcomes import outcomes
 from immuta_assets.orchestration.assets.published import published
 from immuta_assets.orchestration.assets.query_history import planned, query_history
@@ -102,14 +103,16 @@ def _of(connection: Connection, data: ConnectionData, root: StoreRoot, start: da
     plan, ingest, reattribute = (
         job(connection, data) for job in (automation.plan_job, automation.ingest_job, automation.reattribute_job)
     )
+    maintain = automation.maintain_job(connection)
     return dg.Definitions(
         assets=[
             planned(connection, data, root, start),
             query_history(connection, data, hours),
             query_events(connection, data, root, hours),
+            build_maintenance(connection, data),
         ],
-        jobs=[plan, ingest, reattribute],
-        schedules=[automation.hourly_plan(connection, plan)],
+        jobs=[plan, ingest, reattribute, maintain],
+        schedules=[automation.hourly_plan(connection, plan), automation.daily_maintenance(connection, maintain)],
         sensors=[automation.due_hours(connection, data, [ingest, reattribute])],
     )
 

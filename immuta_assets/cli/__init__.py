@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from immuta_assets.cli import demo, doctor, events, export, ingest, layouts, status
+from immuta_assets.cli import demo, doctor, events, export, ingest, layouts, status, store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -43,3 +43,4 @@ app.command("doctor")(doctor.diagnose)
 app.command("export")(export.export_summary)
 app.add_typer(events.app, name="events")
 app.add_typer(layouts.app, name="layouts")
+app.add_typer(store.app, name="store")

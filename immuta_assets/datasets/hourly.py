@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,6 @@ from immuta_assets.datasets.dataset import Committed, NotStoredError, StaleError
 from immuta_assets.datasets.hour_files import (
     CHANGED_AT,
     HOUR,
-    SUFFIX,
     HourFile,
     Span,
     compute_digest,
@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 _UTC = pl.Datetime("us", "UTC")
 _ATTEMPTS = 40
+_OLD_NAME = re.compile(r"\d{4}-\d\d-\d\d-\d\d:00\.parquet")
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,17 @@ class HourlyDataset:
     def former_files(self) -> dict[str, Path]:
         """Return the files of older versions that the table does not hold, by the key of their hour."""
         return {hour_key(hour): path for hour, path in self._former().items()}
+
+    def list_old_files(self) -> list[Path]:
+        """Return all files of older versions, in the order of their hours, whether the table holds those or not."""
+        folder = Path(self.root.folder or "", self.key)
+        if self.root.folder is None or not folder.is_dir():
+            return []
+        return sorted(each for each in folder.iterdir() if _OLD_NAME.fullmatch(each.name))
+
+    def read_old_file(self, path: Path) -> pl.LazyFrame:
+        """Scan a file of an older version as the schema wants it."""
+        return self._read_former(parse_hour_key(path.stem), path).select(self.schema.column_names())
 
     @cached_property
     def log(self) -> TableLog:
@@ -282,8 +294,7 @@ class HourlyDataset:
 
         Maintenance puts no files together while there are any, so that every hour of the table has its own.
         """
-        folder = self.root.folder
-        found = sorted(Path(folder, self.key).glob(f"????-??-??-??:??{SUFFIX}")) if folder else []
+        found = self.list_old_files()
         held = set(self.log.files()["first"]) if found else set()
         return {hour: path for path in found if (hour := parse_hour_key(path.stem)) not in held}
 

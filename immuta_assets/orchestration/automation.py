@@ -19,6 +19,7 @@ from immuta_assets.datasets.export_days import OPENS_AT, day_of
 from immuta_assets.datasets.hours import hour_key
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import MADE, STATUS, UNKNOWN_USERS, Connected
+from immuta_assets.orchestration.assets.maintenance import maintenance_key
 from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.platforms.connection import Connection
 
@@ -119,6 +120,27 @@ def load_job(connections: Sequence[Connected]) -> Job:
         ),
         description="Load audit events now: find the hours of every connection that are due; the sensors then request "
         "runs that read them.",
+    )
+
+
+def maintain_job(connection: Connection) -> Job:
+    """Return the job that puts the tables of a connection in order."""
+    return dg.define_asset_job(
+        f"maintain_{connection.name}",
+        selection=dg.AssetSelection.assets(maintenance_key(connection)),
+        description=f"Put the tables of {connection.name} in order: few files, a short log, nothing that nobody reads.",
+    )
+
+
+def daily_maintenance(connection: Connection, job: Job) -> dg.ScheduleDefinition:
+    """Return the schedule that runs ``job`` every day, between the readings of two hours."""
+    return dg.ScheduleDefinition(
+        name=f"maintain_{connection.name}_daily",
+        job=job,
+        cron_schedule="35 2 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Every day at 02:35 UTC: put the tables of {connection.name} in order.",
     )
 
 
