@@ -11,7 +11,10 @@ import polars as pl
 import pytest
 
 from immuta_assets.audit.queries.plan import Plan
-from immuta_assets.datasets.hours import hour_key
+from immuta_assets.audit.stored import ConnectionData, open_connection_data, open_unknown_users
+from immuta_assets.datasets.dataset import Committed
+from immuta_assets.datasets.hours import hour_key, parse_hour_key
+from immuta_assets.datasets.root import open_root
 from immuta_assets.definitions import graph
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
@@ -58,7 +61,7 @@ def settings(exported: Settings, tmp_path: Path) -> Settings:
     snapshot = Path(exported.store, "tenant")
     Path(tmp_path / "store").mkdir()
     (tmp_path / "store" / "tenant").symlink_to(snapshot)
-    return exported.model_copy(update={"store": tmp_path / "store"})
+    return exported.model_copy(update={"store": str(tmp_path / "store")})
 
 
 @pytest.fixture
@@ -72,17 +75,23 @@ def tick(settings: Settings) -> Tick:
     return run
 
 
-def stored(settings: Settings, *key: str) -> dict[str, bytes]:
-    return {path.stem: path.read_bytes() for path in Path(settings.store, *key).glob("*.parquet")}
+def data(settings: Settings) -> ConnectionData:
+    return open_connection_data(open_root(settings), CONNECTION)
+
+
+def stored(settings: Settings, frame: str) -> dict[str, Committed | None]:
+    """What is stored of each hour, by its key."""
+    dataset = data(settings).hourly[frame]
+    return {key: dataset.read_commit(key) for key in dataset.partitions()}
 
 
 def plan(settings: Settings) -> pl.DataFrame:
-    return pl.read_parquet(Path(settings.store, "query_history", CONNECTION, "plan", "all.parquet"))
+    return data(settings).plan.scan().collect()
 
 
 def test_a_fresh_installation_reads_the_hours_of_the_longest_slot(settings: Settings, tick: Tick) -> None:
     assert tick(FIRST_TICK).failure is None
-    hours = sorted(stored(settings, "audit", "coverage", CONNECTION))
+    hours = sorted(stored(settings, "coverage"))
     assert hours[-1] == hour_key(FIRST_TICK.replace(minute=0) - HOUR)
     assert len(hours) == 4
     assert set(plan(settings)["reason"].drop_nulls()) == {"NEW"}
@@ -91,9 +100,9 @@ def test_a_fresh_installation_reads_the_hours_of_the_longest_slot(settings: Sett
 
 def test_only_new_and_changed_hours_are_read_again(settings: Settings, tick: Tick) -> None:
     tick(FIRST_TICK)
-    before = stored(settings, "query_history", CONNECTION, "readings")
+    before = stored(settings, "readings")
     assert tick(FIRST_TICK + HOUR).failure is None
-    after = stored(settings, "query_history", CONNECTION, "readings")
+    after = stored(settings, "readings")
     due = plan(settings).drop_nulls("reason")
     changed = {hour_key(hour) for hour in due["hour"]}
     assert {key for key in after if after[key] != before.get(key)} == changed
@@ -102,39 +111,41 @@ def test_only_new_and_changed_hours_are_read_again(settings: Settings, tick: Tic
 
 def test_a_tick_without_news_reads_nothing(settings: Settings, tick: Tick) -> None:
     tick(AT + HOUR)
-    before = stored(settings, "audit", "query_events", CONNECTION)
+    before = stored(settings, "query_events")
     result = tick(AT + HOUR)
     assert result.failure is None
     assert not any("query_events" in asset for asset in result.rows)
-    assert stored(settings, "audit", "query_events", CONNECTION) == before
+    assert stored(settings, "query_events") == before
 
 
 def test_an_hour_without_coverage_is_read_again(settings: Settings, tick: Tick) -> None:
     tick(FIRST_TICK)
-    before = stored(settings, "audit", "coverage", CONNECTION)
-    torn = hour_key(FIRST_TICK.replace(minute=0) - 3 * HOUR)
-    (Path(settings.store, "audit", "coverage", CONNECTION, f"{torn}.parquet")).unlink()
-    tick(FIRST_TICK)
-    assert stored(settings, "audit", "coverage", CONNECTION) == before
+    torn, later = hour_key(FIRST_TICK.replace(minute=0) - 3 * HOUR), FIRST_TICK + timedelta(minutes=1)
+    readings = data(settings).readings
+    readings.commit({torn: readings.scan([torn]).with_columns(read_at=pl.lit(later))}, later)
+    tick(FIRST_TICK + timedelta(minutes=2))
+    assert plan(settings).drop_nulls("reason").select("hour", "reason").rows() == [(parse_hour_key(torn), "NEW")]
+    covered = data(settings).coverage.scan([torn]).collect()["read_at"].item()
+    assert covered == FIRST_TICK + timedelta(minutes=2)
 
 
 def test_a_mapping_makes_the_events_of_affected_hours_again_and_reads_nothing(settings: Settings, tick: Tick) -> None:
     tick(AT + HOUR)
     tick(AT + 6 * HOUR)
-    read = stored(settings, "query_history", CONNECTION, "readings")
+    read = stored(settings, "readings")
     map_user(settings, "SVC_DBT_PROD")
-    result = tick(AT + 6 * HOUR)
+    result = tick(AT + 6 * HOUR + timedelta(minutes=1))
     assert result.failure is None
-    again = stored(settings, "query_history", CONNECTION, "readings")
+    again = stored(settings, "readings")
     assert {key: again[key] for key in read} == read
-    events = pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, "*.parquet"))
+    events = data(settings).query_events.scan().collect()
     ran = events.filter(
         pl.col("auditPayload").struct.field("technologyContext").struct.field("snowflakeUsername") == "SVC_DBT_PROD"
     )
     assert set(ran["global_user_id"]) == {"u-dbt"}
     assert set(ran["revision"]) == {2}
     assert set(events.filter(pl.col("global_user_id") != "u-dbt")["revision"]) == {1}
-    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
+    unknown = open_unknown_users(open_root(settings)).scan().collect()
     assert "SVC_DBT_PROD" not in set(unknown["user_name"])
 
 

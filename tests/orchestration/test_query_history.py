@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 
 from immuta_assets.audit.queries.events import QueryEvents
+from immuta_assets.audit.stored import ConnectionData, open_connection_data, open_unknown_users
 from immuta_assets.datasets.hours import hour_key, parse_hour_key
+from immuta_assets.datasets.root import open_root
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.run import Ingested, run_export, run_ingest
@@ -63,23 +65,28 @@ def ingest(settings: Settings) -> Ingest:
     return run
 
 
+def data(settings: Settings) -> ConnectionData:
+    return open_connection_data(open_root(settings), CONNECTION)
+
+
 def stored(settings: Settings) -> pl.DataFrame:
-    return pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, "*.parquet"))
+    return data(settings).query_events.scan().collect()
+
+
+def unknown_names(settings: Settings) -> set[str]:
+    return set(open_unknown_users(open_root(settings)).scan().collect()["user_name"])
 
 
 def test_every_statement_becomes_events_in_the_hour_in_which_it_ended(settings: Settings, ingest: Ingest) -> None:
     result = ingest()
     assert result.failure is None
-    frames = {
-        name: pl.read_parquet(Path(settings.store, "query_history", CONNECTION, name, "*.parquet"))
-        for name in ("statements", "accesses")
-    }
+    frames = {name: data(settings).hourly[name].scan().collect() for name in ("statements", "accesses")}
     made = stored(settings)
     assert QueryEvents.is_valid(made, cast=True)
     assert set(made["query_id"]) == set(frames["statements"]["query_id"])
     assert made["object_name"].drop_nulls().len() == frames["accesses"].height > 0
     for key in HOURS:
-        hour = pl.read_parquet(Path(settings.store, "audit", "query_events", CONNECTION, f"{key}.parquet"))
+        hour = data(settings).query_events.scan([key]).collect()
         ended = hour["auditPayload"].struct.field("endTime")
         assert hour.height > 0
         assert ended.is_between(parse_hour_key(key), parse_hour_key(key) + timedelta(hours=1), closed="left").all()
@@ -108,8 +115,7 @@ def test_objects_that_arrive_late_revise_the_event_they_were_missing_in(settings
 
 def test_a_mapping_added_to_the_tenant_names_the_past(settings: Settings, ingest: Ingest) -> None:
     ingest()
-    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
-    assert "SVC_DBT_PROD" in set(unknown["user_name"])
+    assert "SVC_DBT_PROD" in unknown_names(settings)
     map_user(settings, "SVC_DBT_PROD")
     ingest()
     ran = stored(settings).filter(
@@ -117,8 +123,7 @@ def test_a_mapping_added_to_the_tenant_names_the_past(settings: Settings, ingest
     )
     assert set(ran["global_user_id"]) == {"u-dbt"}
     assert set(ran["revision"]) == {2}
-    unknown = pl.read_parquet(Path(settings.store, "audit", "unknown_users", "all.parquet"))
-    assert "SVC_DBT_PROD" not in set(unknown["user_name"])
+    assert "SVC_DBT_PROD" not in unknown_names(settings)
 
 
 def map_user(settings: Settings, name: str) -> None:

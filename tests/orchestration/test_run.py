@@ -156,8 +156,8 @@ def test_invalid_and_conflicting_policies_and_unusable_conditions_are_warned_of(
     assert result.failure is None
     assert set(warnings_of(result)) == {
         ("prpr2/policy-metadata", "valid_policies"),
-        ("access/profiles/data_sources", "policy_conflicts"),
-        ("access/profiles/data_sources", "usable_conditions"),
+        ("outcomes/data_sources", "policy_conflicts"),
+        ("outcomes/data_sources", "usable_conditions"),
     }
 
 

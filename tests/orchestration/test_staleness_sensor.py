@@ -14,15 +14,16 @@ from fakes.webhook import SECRET, Webhook
 from published_sets import publish_sets, written
 from pydantic import SecretStr
 
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.definitions import graph
 from immuta_assets.health.notifications import Notifier
+from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store, open_store
 from immuta_assets.orchestration import failure_alerts, staleness
 from immuta_assets.orchestration.partitions import export_days
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.orchestration.staleness import Watch
-from immuta_assets.orchestration.storage import ParquetStore
 from immuta_assets.publishing.manifest import published_key
 from immuta_assets.publishing.verdicts import FAMILIES, Expected
 from immuta_assets.settings import Settings, parse_layouts
@@ -41,7 +42,7 @@ class Installation:
     """A destination, what is stored, and the sensor that looks at them, tick by tick."""
 
     store: Store
-    stored: ParquetStore
+    root: StoreRoot
     hook: Webhook
     instance: dg.DagsterInstance
     now: datetime = NOON
@@ -58,7 +59,7 @@ class Installation:
             asset_checks=[staleness.build_destination_checks(self.watch)],
             jobs=[export, republish],
             sensors=[
-                staleness.build_destinations_sensor(self.watch, self.stored, export, republish),
+                staleness.build_destinations_sensor(self.watch, self.root, export, republish),
                 failure_alerts.build_failures_sensor(self.watch),
                 failure_alerts.build_failed_runs_sensor(self.watch),
             ],
@@ -101,12 +102,11 @@ def installation(tmp_path: Path, hook: Webhook, instance: dg.DagsterInstance) ->
     """A complete set at the destination, and the same export in the store."""
     store = open_store(str(tmp_path / "published"))
     publish_sets(store, tmp_path, EXPORT_DATE)
-    stored = ParquetStore(root=str(tmp_path / "store"))
+    root = StoreRoot(str(tmp_path / "store"))
+    stored = open_layout(root, "prpr2")
     for table, path in written(tmp_path, "prpr2", EXPORT_DATE).items():
-        target = stored.path(dg.AssetKey(["prpr2", table]), "2026-05-04")
-        target.parent.mkdir(parents=True)
-        target.write_bytes(path.read_bytes())
-    return Installation(store, stored, hook, instance)
+        stored[table].root.store.put_file(path, f"{stored[table].key}/2026-05-04.parquet")
+    return Installation(store, root, hook, instance)
 
 
 def requested(result: dg.SensorResult) -> list[tuple[str | None, str | None]]:
@@ -204,7 +204,9 @@ def test_a_missed_export_day_is_requested(installation: Installation) -> None:
 def test_a_set_that_is_stored_but_was_never_published_is_published(installation: Installation) -> None:
     for table in LAYOUTS["prpr2"].tables:
         key = dg.AssetKey(["prpr2", table])
-        installation.stored.path(key, "2026-05-04").rename(installation.stored.path(key, "2026-05-05"))
+        installation.root.store.move(
+            f"{'/'.join(key.path)}/2026-05-04.parquet", f"{'/'.join(key.path)}/2026-05-05.parquet"
+        )
     assert requested(installation.tick(timedelta(days=1))) == [("republish", "2026-05-05")]
 
 
@@ -231,7 +233,7 @@ def test_the_run_that_is_asked_for_puts_the_destination_right(
 ) -> None:
     assert export(layouts=parse_layouts("prpr2")).failure is None
     installation = Installation(
-        open_store(settings.destination[0]), ParquetStore(root=str(settings.store)), hook, instance
+        open_store(settings.destination[0]), open_root(settings), hook, instance
     )
     content = installation.store.read(KEY)
     installation.store.put_bytes(KEY, b"no Parquet")

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import dataframely as dy
 import polars as pl
 import pytest
 
+from immuta_assets.audit.stored import open_connection_data
+from immuta_assets.datasets.files import FileDataset
+from immuta_assets.datasets.hours import parse_hour_key
+from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.definitions import graph
 from immuta_assets.frames.contract import nonconformities
 from immuta_assets.layouts import parquet
+from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration import checks, failures
 from immuta_assets.orchestration.run import ExportResult
-from immuta_assets.orchestration.storage import ExportTable, ParquetStore
+from immuta_assets.orchestration.storage import DatasetIOManager, ExportTable, HourlyFrames
 from immuta_assets.settings import Settings
 from immuta_assets.tenant.dump import DumpError
 
@@ -29,20 +35,38 @@ EXPORT_DATE = datetime(2026, 5, 4, 6, 30)
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ParquetStore:
-    return ParquetStore(root=str(tmp_path))
+class Flags(dy.Schema):
+    """A small frame of one day."""
+
+    flag = dy.Int64(min=0)
 
 
 @pytest.fixture
-def materialize(store: ParquetStore, instance: dg.DagsterInstance) -> Materialize:
+def root(tmp_path: Path) -> StoreRoot:
+    return StoreRoot(str(tmp_path))
+
+
+@pytest.fixture
+def flags(root: StoreRoot) -> FileDataset:
+    return FileDataset(root, "flags", Flags)
+
+
+@pytest.fixture
+def table_of_duas(root: StoreRoot) -> FileDataset:
+    return open_layout(root, "prpr2")["request-duas"]
+
+
+@pytest.fixture
+def materialize(
+    flags: FileDataset, table_of_duas: FileDataset, root: StoreRoot, instance: dg.DagsterInstance
+) -> Materialize:
     """Materialize assets for one day without raising their errors."""
     return lambda *assets, day=DAY, selection=None: dg.materialize(
         assets,
         selection=selection,
         partition_key=day,
         instance=instance,
-        resources={"io_manager": store},
+        resources={"io_manager": DatasetIOManager([flags, table_of_duas, FileDataset(root, "asset", Flags)])},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
@@ -71,7 +95,7 @@ def raising(*errors: Exception) -> tuple[dg.AssetsDefinition, list[Exception]]:
         with failures.explained("/data/store"):
             if left:
                 raise left.pop(0)
-        return pl.LazyFrame({"a": [1]})
+        return pl.LazyFrame({"flag": [1]})
 
     return asset, left
 
@@ -83,9 +107,12 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     return str(told.description)
 
 
-def test_a_table_is_stored_as_its_layout_wants_it_published(store: ParquetStore, materialize: Materialize) -> None:
+def test_a_table_is_stored_as_its_layout_wants_it_published(
+    table_of_duas: FileDataset, materialize: Materialize
+) -> None:
     assert materialize(table(duas())).success
-    facts = parquet.inspect(store.path(KEY, DAY), DUAS)
+    with table_of_duas.local_file(DAY) as path:
+        facts = parquet.inspect(path, DUAS)
     assert (facts.rows, facts.export_date) == (1, EXPORT_DATE)
 
 
@@ -97,60 +124,90 @@ def test_a_materialization_holds_counts_and_places_only(materialize: Materialize
 
 
 def test_a_table_that_does_not_conform_leaves_the_stored_file_alone(
-    store: ParquetStore, materialize: Materialize
+    root: StoreRoot, table_of_duas: FileDataset, materialize: Materialize
 ) -> None:
     assert materialize(table(duas())).success
-    before = store.path(KEY, DAY).read_bytes()
+    before = table_of_duas.state()
     result = materialize(table(duas(dua_id=None)))
     (evaluation,) = result.get_asset_check_evaluations()
     assert (result.success, evaluation.passed, evaluation.partition) == (False, False, DAY)
     assert failure_of(result).startswith("prpr2/request-duas breaks its schema: dua_id is null")
-    assert [path.read_bytes() for path in Path(store.root).rglob("*") if path.is_file()] == [before]
+    assert table_of_duas.state() == before
+    assert len([path for path in Path(root.uri).rglob("*") if path.is_file()]) == 1
 
 
-def test_a_frame_that_fails_while_it_is_written_leaves_the_stored_file_alone(
-    store: ParquetStore, materialize: Materialize
+def flag_asset(frame: pl.LazyFrame) -> dg.AssetsDefinition:
+    @dg.asset(name="flags", partitions_def=DAYS)
+    def asset() -> pl.LazyFrame:
+        return frame
+
+    return asset
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pl.LazyFrame({"flag": ["x"]}).cast(pl.Int64),
+        pl.LazyFrame({"flag": ["1"]}),
+        pl.LazyFrame({"flag": [None]}, schema={"flag": pl.Int64}),
+        pl.LazyFrame({"flag": [-1]}),
+        pl.LazyFrame({"other": [1]}),
+    ],
+    ids=["fails while written", "other type", "null", "breaks a rule", "other column"],
+)
+def test_a_frame_that_breaks_its_schema_leaves_the_stored_file_alone(
+    root: StoreRoot, flags: FileDataset, materialize: Materialize, frame: pl.LazyFrame
 ) -> None:
-    def asset(frame: pl.LazyFrame) -> dg.AssetsDefinition:
-        @dg.asset(name="users", partitions_def=DAYS)
-        def users() -> pl.LazyFrame:
-            return frame
-
-        return users
-
-    assert materialize(asset(pl.LazyFrame({"a": ["1"]}))).success
-    path = store.path(dg.AssetKey("users"), DAY)
-    before = path.read_bytes()
-    assert not materialize(asset(pl.LazyFrame({"a": ["x"]}).cast(pl.Int64))).success
-    assert {one: one.read_bytes() for one in path.parent.iterdir()} == {path: before}
+    assert materialize(flag_asset(pl.LazyFrame({"flag": [1]}))).success
+    before = flags.state()
+    assert not materialize(flag_asset(frame)).success
+    assert flags.state() == before
+    assert len([path for path in Path(root.uri).rglob("*") if path.is_file()]) == 1
 
 
-def test_several_partitions_are_loaded_as_one_frame(store: ParquetStore) -> None:
-    days = ["2026-05-01", "2026-05-02"]
-    for day in days:
-        path = store.path(KEY, day)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame({"day": [day]}).write_parquet(path)
+def test_several_partitions_are_loaded_as_one_frame(flags: FileDataset) -> None:
+    flags.commit({"2026-05-01": pl.LazyFrame({"flag": [1]}), "2026-05-02": pl.LazyFrame({"flag": [2]})})
     context = dg.build_input_context(
-        asset_key=KEY, asset_partitions_def=DAYS, asset_partition_key_range=dg.PartitionKeyRange(*days)
+        asset_key=dg.AssetKey("flags"),
+        asset_partitions_def=DAYS,
+        asset_partition_key_range=dg.PartitionKeyRange("2026-05-01", "2026-05-02"),
     )
-    assert store.load_input(context).collect()["day"].to_list() == days
+    assert DatasetIOManager([flags]).load_input(context).collect()["flag"].to_list() == [1, 2]
+
+
+def test_every_hour_of_a_run_shows_its_own_counts(root: StoreRoot, instance: dg.DagsterInstance) -> None:
+    readings = open_connection_data(root, "c").readings
+    keys = ["2026-05-04-05:00", "2026-05-04-06:00", "2026-05-04-07:00"]
+    rows = {key: readings.schema.sample(1).with_columns(hour=pl.lit(parse_hour_key(key))).lazy() for key in keys}
+    hours = dg.HourlyPartitionsDefinition("2026-05-04-00:00", timezone="UTC")
+
+    @dg.asset(key=readings.key.split("/"), partitions_def=hours, backfill_policy=dg.BackfillPolicy.single_run())
+    def read() -> HourlyFrames:
+        counts = {key: {"statements": count} for count, key in enumerate(keys)}
+        return HourlyFrames(rows, datetime(2026, 5, 4, 9, tzinfo=UTC), counts)
+
+    result = dg.materialize(
+        [read],
+        instance=instance,
+        resources={"io_manager": DatasetIOManager([readings])},
+        tags={"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]},
+    )
+    shown = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    assert {one.partition: one.metadata["statements"].value for one in shown} == dict(zip(keys, range(3), strict=True))
+    assert {one.metadata["dagster/partition_row_count"].value for one in shown} == {1}
 
 
 def test_a_partition_that_was_never_stored_names_the_file_and_the_remedy(
-    store: ParquetStore, materialize: Materialize
+    flags: FileDataset, materialize: Materialize
 ) -> None:
-    @dg.asset(partitions_def=DAYS)
-    def missing() -> pl.LazyFrame:
-        return pl.LazyFrame({"a": [1]})
+    @dg.asset(name="asset", partitions_def=DAYS)
+    def consumer(flags: pl.LazyFrame) -> pl.LazyFrame:
+        return flags
 
-    @dg.asset(partitions_def=DAYS)
-    def consumer(missing: pl.LazyFrame) -> pl.LazyFrame:
-        return missing
-
-    path = store.path(dg.AssetKey("missing"), DAY)
-    assert failure_of(materialize(missing, consumer, selection=[consumer])) == (
-        f"{path}: it is missing; materialize what lies upstream for the same export day first."
+    produced = flag_asset(pl.LazyFrame({"flag": [1]}))
+    assert failure_of(materialize(produced, consumer, selection=[consumer])) == (
+        f"{flags.root.locate(f'flags/{DAY}.parquet')}: it is missing; materialize what lies upstream for the same "
+        "export day first."
     )
 
 
@@ -213,7 +270,7 @@ def test_files_of_different_dumps_are_not_published_together(
     settings: Settings, export: Callable[..., ExportResult]
 ) -> None:
     export()
-    path = ParquetStore(root=settings.store).path(KEY, DAY)
+    path = Path(settings.store, "prpr2", "request-duas", f"{DAY}.parquet")
     before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
     parquet.write(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (
