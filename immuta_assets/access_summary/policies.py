@@ -9,7 +9,7 @@ import polars as pl
 
 from immuta_assets.access_summary.tables import SYSTEM, table, with_creator, without_zone
 from immuta_assets.layouts import prpr2
-from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.policies.rules import parse_policies
 from immuta_assets.tenant.info import TenantInfo
 
 _POLICY = {
@@ -29,7 +29,7 @@ _POLICY = {
 
 def policy_metadata(tenant: TenantInfo, policies: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
     """One row per subscription policy, invalid ones included; columns of ``prpr2.PolicyMetadata``."""
-    found = subscription_policies(policies.collect())
+    found = parse_policies(policies.collect())
     frame = pl.LazyFrame([[getattr(policy, name) for name in _POLICY] for policy in found], _POLICY, orient="row")
     rows = with_creator(frame, users).select(
         "who",

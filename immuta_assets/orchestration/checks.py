@@ -18,7 +18,7 @@ from immuta_assets.audit.queries.status import CHECKS, Finding
 from immuta_assets.frames.contract import guide_nullable
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.outcomes.evaluation import Conflict, Unusable
-from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.policies.rules import parse_policies
 from immuta_assets.tenant.references import dangling
 
 SAMPLE = 10
@@ -150,7 +150,7 @@ def valid_policies(days: Days) -> dg.AssetChecksDefinition:
         description="Every subscription policy says whom it lets in.",
     )
     def valid_policies(policies: pl.LazyFrame) -> dg.AssetCheckResult:
-        found = [one for one in subscription_policies(policies.collect()) if one.invalid]
+        found = [one for one in parse_policies(policies.collect()) if one.invalid]
         details = {f"policy {one.policy_id}": str(one.invalid) for one in found[:SAMPLE]}
         return _warning("valid_policies", POLICIES, len(found), "Invalid policies, which let nobody in", details)
 

@@ -33,13 +33,13 @@ from immuta_assets.policies import members
 from immuta_assets.policies.conditions import (
     Bitmap,
     Conditions,
-    Principals,
+    UserIndex,
     UserProfiles,
-    distinct_columns,
-    user_profiles,
+    classify_columns,
+    group_users,
 )
-from immuta_assets.policies.rules import CONFLICTING_LEVELS, SubscriptionPolicy, subscription_policies
-from immuta_assets.policies.targets import Target, catalog, targets
+from immuta_assets.policies.rules import CONFLICTING_LEVELS, SubscriptionPolicy, parse_policies
+from immuta_assets.policies.targets import Target, find_targets, index_sources
 from immuta_assets.tenant.info import TenantInfo
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions)
     sources = np.flatnonzero(target.applies)
     keys = np.zeros(len(target.applies), dtype=np.int32)
     if len(sources):
-        keys[sources] = (conditions.instances(sources, policy.condition) + 1) * 2 + target.certain[sources]
+        keys[sources] = (conditions.number_instances(sources, policy.condition) + 1) * 2 + target.certain[sources]
     return _Applied(policy, target, keys)
 
 
@@ -132,7 +132,7 @@ class _Inputs:
     """
 
     data_source_ids: pl.Series
-    principals: Principals
+    principals: UserIndex
     memberships: pl.DataFrame
     positions: _Positions
     listed: Pairs
@@ -143,20 +143,20 @@ class _Inputs:
 
 def _prepared(tenant: Mapping[str, pl.DataFrame], info: TenantInfo) -> _Inputs:
     sources = tenant["data_sources"].filter(~pl.col("deleted")).sort("data_source_id")
-    principals = Principals(tenant["users"], tenant["groups"], tenant["group_members"])
-    memberships = members.memberships(tenant["data_source_members"], tenant["group_members"], info.dumped_at)
-    owners = _described(members.owners(memberships), tenant)
-    index = catalog(sources, tenant["columns"], tenant["domains"], owners)
-    policies = subscription_policies(tenant["policies"])
+    principals = UserIndex(tenant["users"], tenant["groups"], tenant["group_members"])
+    memberships = members.list_memberships(tenant["data_source_members"], tenant["group_members"], info.dumped_at)
+    owners = _described(members.select_owners(memberships), tenant)
+    index = index_sources(sources, tenant["columns"], tenant["domains"], owners)
+    policies = parse_policies(tenant["policies"])
     conditions = Conditions(principals, index)
-    where = zip(policies, targets(policies, index), strict=True)
+    where = zip(policies, find_targets(policies, index), strict=True)
     applied = [_applied(policy, target, conditions) for policy, target in where]
-    profiles = user_profiles(conditions.bitmaps, principals.count)
+    profiles = group_users(conditions.bitmaps, principals.count)
     _log_sizes(
         policies=len(policies), data_sources=sources.height, users=principals.count, user_profiles=profiles.count
     )
     positions = _Positions(sources["data_source_id"], principals.profile_ids)
-    listed, owning = positions.pairs(memberships), positions.pairs(members.owners(memberships))
+    listed, owning = positions.pairs(memberships), positions.pairs(members.select_owners(memberships))
     return _Inputs(sources["data_source_id"], principals, memberships, positions, listed, owning, applied, profiles)
 
 
@@ -236,7 +236,9 @@ def _merge(rules: list[_Rule], profiles: UserProfiles) -> _Merge:
         grants=grants,
         legacy=not grants and any(rule.policy.legacy and rule.certain for rule in guardrails),
         conflict=exclusive if len(exclusive) > 1 else (),
-        allowed=reduce(np.bitwise_and, (profiles.bitmaps[rule.instance] for rule in guardrails), profiles.everybody()),
+        allowed=reduce(
+            np.bitwise_and, (profiles.bitmaps[rule.instance] for rule in guardrails), profiles.pack_everybody()
+        ),
     )
 
 
@@ -333,7 +335,7 @@ class _Texts:
 def _scope_outcomes(
     scope: Scope, combination: _Combination, inputs: _Inputs, reasons: _Reasons, texts: _Texts
 ) -> ScopeOutcomes:
-    manual = inputs.positions.of(members.manual_members(inputs.memberships.filter(scope=scope)))
+    manual = inputs.positions.of(members.select_manual_members(inputs.memberships.filter(scope=scope)))
     return ScopeOutcomes(
         profile_of_source=combination.merge_of_source,
         cells=[_cells(merge, inputs.profiles, reasons) for merge in combination.merges],
@@ -347,10 +349,10 @@ def _cells(merge: _Merge, profiles: UserProfiles, reasons: _Reasons) -> Cells:
     """The user profiles that the policies subscribe without looking at the member list, and the reason of each."""
     grants = merge.automatic
     bitmaps = profiles.bitmaps[[rule.instance for rule in grants]]
-    granted = profiles.everybody() if merge.legacy else np.bitwise_or.reduce(bitmaps, axis=0)
-    users = profiles.members(merge.allowed & granted)
-    met = profiles.bits(bitmaps, users)
-    first, kind = distinct_columns([met], len(users))
+    granted = profiles.pack_everybody() if merge.legacy else np.bitwise_or.reduce(bitmaps, axis=0)
+    users = profiles.list_members(merge.allowed & granted)
+    met = profiles.unpack_bits(bitmaps, users)
+    first, kind = classify_columns([met], len(users))
     return Cells(narrow(users), reasons.numbers(merge.guardrails, grants, met[:, first])[kind])
 
 
@@ -375,9 +377,11 @@ def _admitted_on(
     merge = combination.merges[combination.merge_of_source[source]]
     users = listed.users[listed.on(source)]
     user_profiles = profiles.profile_of_user[users]
-    by_membership = profiles.bits(profiles.bitmaps[[rule.instance for rule in merge.members_only]], user_profiles)
-    by_itself = profiles.bits(profiles.bitmaps[[rule.instance for rule in merge.automatic]], user_profiles)
-    allowed = profiles.bits(merge.allowed[None, :], user_profiles)[0]
+    by_membership = profiles.unpack_bits(
+        profiles.bitmaps[[rule.instance for rule in merge.members_only]], user_profiles
+    )
+    by_itself = profiles.unpack_bits(profiles.bitmaps[[rule.instance for rule in merge.automatic]], user_profiles)
+    allowed = profiles.unpack_bits(merge.allowed[None, :], user_profiles)[0]
     admitted = np.logical_and(allowed, by_membership.any(axis=0))
     met = np.concatenate([by_membership, by_itself])[:, admitted]
     return Admitted(
