@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.tenants import load
-from immuta_assets.outcomes.compact import Admitted, Outcomes, Pairs
+from immuta_assets.outcomes.compact import AdmittedMembers, Outcomes, Pairs
 from immuta_assets.outcomes.evaluation import evaluate
 
 EXACT_LIMIT = 10_000_000
@@ -29,7 +29,7 @@ def comparable(outcomes: Outcomes) -> pl.LazyFrame:
     """The rows by policy, users as positions, without what grants for members only add."""
     nobody = Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     scopes = {
-        name: replace(scope, admitted=Admitted(nobody, np.empty(0, np.uint16)), manual=nobody)
+        name: replace(scope, admitted=AdmittedMembers(nobody, np.empty(0, np.uint16)), manual=nobody)
         for name, scope in outcomes.scopes.items()
     }
     rows = replace(outcomes, scopes=scopes).scan()

@@ -83,7 +83,7 @@ def _warm_up(frames: Tenant) -> None:
 
 def _fitting(outcomes: Outcomes) -> int:
     """How many of the rows fit in memory, as far as the first million tells."""
-    first = next(outcomes.frames())
+    first = next(outcomes.expand())
     return min(outcomes.rows, int(BYTES_IN_MEMORY / (first.estimated_size() / first.height)))
 
 

@@ -58,7 +58,7 @@ def write_hour(tenant: Mapping[str, pl.DataFrame], hour: datetime, count: int, f
             yield _part(world, hour, start, length, seed)[schema]
 
     for name, schema in (("statements", Statements), ("accesses", Accesses)):
-        rows = streamed(partial(frames, schema), schema.create_empty().schema)
+        rows = stream_frames(partial(frames, schema), schema.create_empty().schema)
         rows.sink_parquet(folder / f"{name}.parquet")
 
 

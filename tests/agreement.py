@@ -44,7 +44,7 @@ def agreed(tenant: RawTenant, frames: Mapping[str, pl.DataFrame] | None = None) 
     frame = outcomes.scan().collect()
     assert rows(frame) == verdict.rows
     assert outcomes.rows == len(verdict.rows)
-    assert outcomes.duplicates() == 0
+    assert outcomes.count_duplicates() == 0
     assert_frame_equal(from_frames(to_frames(outcomes), outcomes.export_date).scan().collect(), frame)
     assert frame["data_source_id"].is_sorted()
     assert frame["column_id"].null_count() == frame.height

@@ -161,15 +161,15 @@ def _summarize(layout: Layout, current: Life) -> dict[str, object]:
 
 
 def _describe_contract(layout: Layout) -> dict[str, object]:
-    from immuta_assets.frames.contract import columns, description  # noqa: PLC0415
+    from immuta_assets.frames.contract import describe_row, list_columns  # noqa: PLC0415
     from immuta_assets.layouts.record import code_version  # noqa: PLC0415
 
     tables = {
         table: {
-            "description": description(schema),
+            "description": describe_row(schema),
             "unique_by": schema.primary_key(),
             "code_version": code_version(layout, table),
-            "columns": [column._asdict() for column in columns(schema)],
+            "columns": [column._asdict() for column in list_columns(schema)],
         }
         for table, schema in layout.tables.items()
     }

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import dataframely as dy
 
-from immuta_assets.frames.contract import ColumnContract, MeaningChange, columns, description
+from immuta_assets.frames.contract import ColumnContract, MeaningChange, describe_row, list_columns
 from immuta_assets.layouts.versions import Layout
 
 Kind = Literal[
@@ -132,11 +132,11 @@ def _meaning(change: MeaningChange) -> Change:
 
 
 def _by_name(schema: type[dy.Schema]) -> dict[str, ColumnContract]:
-    return {column.name: column for column in columns(schema)}
+    return {column.name: column for column in list_columns(schema)}
 
 
 def _first_line(schema: type[dy.Schema]) -> str:
-    return description(schema).partition("\n")[0]
+    return describe_row(schema).partition("\n")[0]
 
 
 def _values(column: ColumnContract) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import dataframely as dy
 
-from immuta_assets.frames.contract import ColumnContract, columns, description
+from immuta_assets.frames.contract import ColumnContract, describe_row, list_columns
 from immuta_assets.layouts.diff import Change, diff
 from immuta_assets.layouts.versions import COMPUTED, Layout
 
@@ -59,7 +59,7 @@ def page(layouts: Sequence[Layout]) -> str:
 
 def column_rows(schema: type[dy.Schema]) -> list[Row]:
     """Return what is promised about each column, in words, under ``COLUMN_HEADINGS``."""
-    return [(column.name, column.type, _null(column), _meaning(column)) for column in columns(schema)]
+    return [(column.name, column.type, _null(column), _meaning(column)) for column in list_columns(schema)]
 
 
 def change_rows(changes: Iterable[Change]) -> list[Row]:
@@ -71,7 +71,7 @@ def heading(layout: Layout, table: str) -> str:
     """Return what a row of a table is, and by what it is unique."""
     schema = layout.tables[table]
     key = ", ".join(schema.primary_key())
-    return f"{description(schema)} Unique by {key}." if key else description(schema)
+    return f"{describe_row(schema)} Unique by {key}." if key else describe_row(schema)
 
 
 def _difference(old: Layout, new: Layout) -> str:

@@ -90,7 +90,7 @@ def inspect(path: Path, schema: type[dy.Schema]) -> FileFacts:
         with pq.ParquetFile(path) as file:
             arrow_schema, metadata = file.schema_arrow, file.metadata
         found = [(field.name, _words(_found_type(field.type), nullable=field.nullable)) for field in arrow_schema]
-        _require_none(path, contract.differences(_expected_shape(schema), found))
+        _require_none(path, contract.compare_shapes(_expected_shape(schema), found))
         export_date = _footer_date(path, metadata)
         _require_same_date(path, export_date)
         return FileFacts(metadata.num_rows, len(found), path.stat().st_size, export_date, _sha256(path))
@@ -99,7 +99,7 @@ def inspect(path: Path, schema: type[dy.Schema]) -> FileFacts:
 def _physical_schema(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) -> pa.Schema:
     """The frame's own Arrow types with the contract's nullability: a null where none is allowed fails the write."""
     found = frame.collect_schema()
-    _require_none(path, contract.shape_differences(schema, found))
+    _require_none(path, contract.compare_schema(schema, found))
     columns = schema.columns()
     physical = pl.DataFrame(schema=found).to_arrow(compat_level=pl.CompatLevel.newest()).schema
     return pa.schema([field.with_nullable(columns[field.name].nullable) for field in physical])
@@ -120,7 +120,7 @@ def _explaining_nulls(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) 
     try:
         yield
     except pl.exceptions.SchemaError as error:
-        _require_none(path, contract.nonconformities(schema, frame) or [_first_line(error)])
+        _require_none(path, contract.find_nonconformities(schema, frame) or [_first_line(error)])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from immuta_assets.frames.contract import ColumnContract, columns
+from immuta_assets.frames.contract import ColumnContract, list_columns
 from immuta_assets.layouts.versions import Layout
 
 
@@ -28,7 +28,7 @@ def _table(layout: Layout, table: str) -> str:
     key = ", ".join(schema.primary_key())
     lines = [
         f"{table}, unique by {key}" if key else table,
-        *(f"  {_column(column)}" for column in columns(schema)),
+        *(f"  {_column(column)}" for column in list_columns(schema)),
         *(
             f"  {change.column or 'row'} means: {change.now}"
             for change in layout.meaning_changes

@@ -15,9 +15,9 @@ import polars as pl
 
 from immuta_assets.access_summary.joins import JOINS, Join, unmatched
 from immuta_assets.audit.queries.status import CHECKS, Finding
-from immuta_assets.frames.contract import guide_nullable
+from immuta_assets.frames.contract import is_guide_nullable
 from immuta_assets.layouts.versions import LAYOUTS
-from immuta_assets.outcomes.evaluation import Conflict, Unusable
+from immuta_assets.outcomes.evaluation import Conflict, UnusableCondition
 from immuta_assets.policies.rules import parse_policies
 from immuta_assets.tenant.references import dangling
 
@@ -128,7 +128,7 @@ def conditions_spec(days: Days) -> dg.AssetCheckSpec:
     )
 
 
-def conditions(found: Sequence[Unusable]) -> dg.AssetCheckResult:
+def conditions(found: Sequence[UnusableCondition]) -> dg.AssetCheckResult:
     """Warn of conditions that cannot be used and therefore count against access."""
     details = {f"policy {one.policy_id}": f"condition at position {one.position}" for one in found[:SAMPLE]}
     return _warning(
@@ -212,7 +212,7 @@ def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
 
 
 def _undocumented(schema: type[dy.Schema]) -> list[str]:
-    return [name for name, column in schema.columns().items() if column.nullable and not guide_nullable(column)]
+    return [name for name, column in schema.columns().items() if column.nullable and not is_guide_nullable(column)]
 
 
 def _warning(name: str, key: dg.AssetKey, count: int, told: str, details: Mapping[str, str]) -> dg.AssetCheckResult:

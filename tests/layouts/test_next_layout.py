@@ -13,7 +13,7 @@ from layouts.next_layout import LAYOUT
 from typer.testing import CliRunner
 
 from immuta_assets.cli import layouts
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet, prpr2, record
 from immuta_assets.layouts.diff import diff
 from immuta_assets.layouts.documents import page
@@ -45,7 +45,7 @@ def written(folder: Path) -> dict[str, Path]:
     """The files of the new layout, derived from tables of prpr2 and collections as the layout says."""
     for name, derive in LAYOUT.derived.items():
         frame = derive(**{table: FRAMES[table] for table in inspect.signature(derive).parameters})
-        assert nonconformities(LAYOUT.tables[name], frame) == []
+        assert find_nonconformities(LAYOUT.tables[name], frame) == []
         parquet.write(frame, LAYOUT.tables[name], folder / name, export_date=EXPORT_DATE)
     return {name: folder / name for name in LAYOUT.tables}
 

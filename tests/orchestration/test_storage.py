@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from immuta_assets.definitions import graph
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration import checks, failures
@@ -56,7 +56,7 @@ def duas(**changed: object) -> pl.LazyFrame:
 def table(frame: pl.LazyFrame) -> dg.AssetsDefinition:
     @dg.asset(key=KEY, partitions_def=DAYS, check_specs=[checks.conforms_spec(KEY, DAYS)])
     def asset() -> Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]:
-        yield from checks.conforming(KEY, nonconformities(DUAS, frame))
+        yield from checks.conforming(KEY, find_nonconformities(DUAS, frame))
         yield dg.Output(ExportTable(frame, DUAS, EXPORT_DATE))
 
     return asset

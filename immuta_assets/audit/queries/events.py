@@ -153,7 +153,7 @@ def _make_ids(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> 
     pairs = statements.select("query_id").join(accessed, on="query_id", how="left").sort("query_id", "object_name")
     further = pl.col("query_id") == pl.col("query_id").shift(1)
     name = pl.when(further).then(pl.format("{}\0{}", "query_id", "object_name")).otherwise("query_id")
-    return pairs.with_columns(id=digests.uuid5(NAMESPACE, origin.path, name))
+    return pairs.with_columns(id=digests.compute_uuid5(NAMESPACE, origin.path, name))
 
 
 def _describe_statement(origin: Origin) -> dict[str, pl.Expr]:

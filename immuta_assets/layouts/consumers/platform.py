@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from immuta_assets.frames.contract import ColumnContract, columns
+from immuta_assets.frames.contract import ColumnContract, list_columns
 from immuta_assets.layouts.consumers.location import Location
 from immuta_assets.layouts.consumers.statements import Statement
 from immuta_assets.layouts.versions import Layout
@@ -93,7 +93,7 @@ class Platform:
         return exp.to_identifier(name.upper()) if self.upper_case else exp.to_identifier(name, quoted=True)
 
     def _external(self, layout: Layout, table: str, location: Location) -> External:
-        name, described = self.external_name(layout, table), columns(layout.tables[table])
+        name, described = self.external_name(layout, table), list_columns(layout.tables[table])
         return External(name, described, self.root(location), f"{table}/v={layout.version}/", f"{table}.parquet")
 
 

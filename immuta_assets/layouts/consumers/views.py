@@ -12,7 +12,7 @@ from itertools import pairwise
 import sqlglot
 from sqlglot import exp
 
-from immuta_assets.frames.contract import ColumnContract, columns
+from immuta_assets.frames.contract import ColumnContract, list_columns
 from immuta_assets.layouts.consumers.platform import Platform, written
 from immuta_assets.layouts.consumers.statements import Statement
 from immuta_assets.layouts.versions import LAYOUTS, Layout
@@ -44,7 +44,7 @@ def _view(platform: Platform, layout: Layout, shown: Layout, table: str) -> Stat
 def _query(platform: Platform, layout: Layout, shown: Layout, table: str) -> exp.Select:
     path = _path(layout, shown)
     if any(table not in version.tables for version in path):
-        nulls = (_aliased(_null(platform, column), column.name) for column in columns(shown.tables[table]))
+        nulls = (_aliased(_null(platform, column), column.name) for column in list_columns(shown.tables[table]))
         return exp.select(*nulls).where(exp.false())
     told: Told = {name: exp.column(name, quoted=True) for name in layout.tables[table].column_names()}
     for before, after in pairwise(path):
@@ -61,10 +61,10 @@ def _path(layout: Layout, shown: Layout) -> list[Layout]:
 
 def _carried(platform: Platform, before: Layout, after: Layout, table: str, told: Told) -> Told:
     """Return the columns of a version, told in those of the version before."""
-    types = {column.name: column.type for column in columns(before.tables[table])}
+    types = {column.name: column.type for column in list_columns(before.tables[table])}
     return {
         column.name: _column(platform, after, table, column, told, types.get(column.name))
-        for column in columns(after.tables[table])
+        for column in list_columns(after.tables[table])
     }
 
 

@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.frames.contract import nonconformities, shape_differences
+from immuta_assets.frames.contract import compare_schema, find_nonconformities
 from immuta_assets.layouts.record import code_version
 from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
@@ -53,7 +53,7 @@ def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
         outcomes = from_frames(frames, TenantInfo.of(tenant).export_date)
         rows = outcomes.scan()
         # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
-        problems = shape_differences(layout.tables[OUTCOMES], rows.collect_schema())
+        problems = compare_schema(layout.tables[OUTCOMES], rows.collect_schema())
         yield from _stored(layout, OUTCOMES, rows, outcomes.export_date, problems)
 
     inputs = {name: dg.AssetIn(compact.key(name)) for name in FRAMES}
@@ -102,7 +102,7 @@ def _asset(
 
 def _scanned(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
     """Check every row before it is stored."""
-    problems = nonconformities(layout.tables[name], frame)
+    problems = find_nonconformities(layout.tables[name], frame)
     yield from _stored(layout, name, frame, export_date, problems)
 
 
