@@ -74,7 +74,7 @@ def _catalog(tenant: Tenant) -> SourceIndex:
 def _owners(tenant: Tenant) -> pl.DataFrame:
     """Owners as owner restrictions name them."""
     counting = members.list_memberships(
-        tenant["data_source_members"], tenant["group_members"], TenantInfo.of(tenant["tenant"]).dumped_at
+        tenant["data_source_members"], tenant["group_members"], TenantInfo.read(tenant["tenant"]).dumped_at
     )
     names = tenant["group_members"].join(tenant["groups"], on="group_id").group_by("profile_id").agg(groups="name")
     users = tenant["users"].select("profile_id", "iam_id", "user_id").join(names, on="profile_id", how="left")

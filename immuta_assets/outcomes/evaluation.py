@@ -82,7 +82,7 @@ def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Evaluation:
 
     ``tenant`` has the ``COLLECTIONS``. Disabled data sources, disabled users and system accounts have no outcomes.
     """
-    info = TenantInfo.of(tenant["tenant"])
+    info = TenantInfo.read(tenant["tenant"])
     inputs = _prepare_inputs(tenant, info)
     reasons, texts = _Reasons([each.policy.policy_id for each in inputs.applied]), _Texts()
     combined = {scope: _combine_policies(scope, inputs) for scope in SCOPES}

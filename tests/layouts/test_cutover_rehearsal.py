@@ -75,7 +75,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.LazyFrame]:
     folder = tmp_path_factory.mktemp("tenant")
     write_demo(folder, at=DAYS[1].replace(tzinfo=UTC))
     tenant = dump.read(folder)
-    info = TenantInfo.of(tenant["tenant"])
+    info = TenantInfo.read(tenant["tenant"])
     lazy = {name: frame.lazy() for name, frame in tenant.items()}
     made = {name: table(info, *(lazy[each] for each in _read(table)[1:])) for name, table in TABLES.items()}
     return {"policy-outcomes": evaluate(tenant).outcomes.scan()} | made

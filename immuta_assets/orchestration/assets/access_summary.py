@@ -42,7 +42,7 @@ def tables(days: Days) -> list[dg.AssetsDefinition]:
 
 def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
     def compute(**collections: pl.LazyFrame) -> Events:
-        info = TenantInfo.of(collections.pop("tenant"))
+        info = TenantInfo.read(collections.pop("tenant"))
         yield from _scanned(layout, name, function(info, **collections), info.export_date)
 
     return _asset(layout, name, _collections(inspect.signature(function).parameters), compute, days)
@@ -50,7 +50,7 @@ def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], day
 
 def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
     def compute(tenant: pl.LazyFrame, **frames: pl.LazyFrame) -> Events:
-        outcomes = from_frames(frames, TenantInfo.of(tenant).export_date)
+        outcomes = from_frames(frames, TenantInfo.read(tenant).export_date)
         rows = outcomes.scan()
         # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
         problems = compare_schema(layout.tables[OUTCOMES], rows.collect_schema())
@@ -65,7 +65,7 @@ def _derived(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], d
 
     def compute(**given: pl.LazyFrame) -> Events:
         frame = function(*(given[each] for each in named))
-        yield from _scanned(layout, name, frame, TenantInfo.of(given["tenant"]).export_date)
+        yield from _scanned(layout, name, frame, TenantInfo.read(given["tenant"]).export_date)
 
     tables = {each: each.replace("_", "-") for each in named if each.replace("_", "-") in LAYOUTS[COMPUTED].tables}
     inputs = {each: dg.AssetIn([COMPUTED, table]) for each, table in tables.items()}
