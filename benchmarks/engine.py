@@ -88,4 +88,4 @@ def _fitting(outcomes: Outcomes) -> int:
 
 
 def _write(frame: pl.LazyFrame, path: Path, export_date: datetime) -> None:
-    parquet.write(frame, POLICY_OUTCOMES, path, export_date=export_date)
+    parquet.write_table(frame, POLICY_OUTCOMES, path, export_date=export_date)

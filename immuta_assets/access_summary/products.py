@@ -20,7 +20,7 @@ def build_data_products(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.L
         data_product_smes=pl.col("sme_global_user_ids").fill_null([]),
         data_product_suspended="suspended",
     )
-    return finish_table(rows, prpr2.DataProducts, tenant, by=["data_product_id"])
+    return finish_table(rows, prpr2.DataProductMetadata, tenant, by=["data_product_id"])
 
 
 def build_data_product_assets(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFrame:

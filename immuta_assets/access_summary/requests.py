@@ -31,7 +31,7 @@ def build_access_requests(
         determination="status",
         expiration_date=drop_zone("expires_at"),
     )
-    return finish_table(rows, prpr2.AccessRequests, tenant, by=["request_id"])
+    return finish_table(rows, prpr2.AccessRequestMetadata, tenant, by=["request_id"])
 
 
 def build_request_determinations(tenant: TenantInfo, approval_records: pl.LazyFrame) -> pl.LazyFrame:

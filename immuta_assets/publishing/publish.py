@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from immuta_assets.layouts.parquet import FileFacts, LayoutError, inspect
+from immuta_assets.layouts.parquet import FileFacts, LayoutError, inspect_file
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store import Store, UnavailableError
 from immuta_assets.publishing.destination import Delivery, LayoutSet, RefusedError, Shrunk
@@ -111,7 +111,7 @@ def _source(release: Release, name: str) -> _Source:
         msg = f"{path or name} is missing, materialize the asset {name} first; {UNCHANGED}."
         raise PublishError(msg)
     try:
-        facts = inspect(path, release.layout.tables[name])
+        facts = inspect_file(path, release.layout.tables[name])
     except LayoutError as error:
         msg = f"{error}; {UNCHANGED}."
         raise PublishError(msg) from error

@@ -177,7 +177,7 @@ def judge(sight: Sight, expected: Expected, now: datetime) -> Judgement:
         for file in (_of_current(version, seen, expected, now) if version in current else _of_retired(version, seen))
     ]
     layouts = [sight.layouts[version] for version in current]
-    outdated = stale_layouts(expected.layouts, day_of(now, expected.timezone), newest())
+    outdated = stale_layouts(expected.layouts, day_of(now, expected.timezone), find_newest())
     return Judgement(
         sight.destination,
         day,
@@ -281,5 +281,5 @@ def _changed_contracts(layouts: Iterable[SeenLayout]) -> list[str]:
     return [
         f"Layout {each.layout} was published by another contract than the one in the code: export the day again."
         for each in published
-        if each.code_version != code_version(LAYOUTS[each.layout])
+        if each.code_version != compute_code_version(LAYOUTS[each.layout])
     ]

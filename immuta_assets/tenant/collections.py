@@ -400,7 +400,8 @@ class DataProducts(dy.Schema):
     sme_global_user_ids = dy.List(
         dy.String(),
         nullable=True,
-        description="UUIDs of the subject matter experts, each once; empty where there are none.",
+        description="UUIDs of the subject matter experts, each once. Empty where the dump gives none; never null, "
+        "though the schema allows it.",
     )
     suspended = dy.Bool(description="Whether the data product is suspended.")
     data_source_ids = dy.List(

@@ -85,7 +85,7 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 
 def test_a_table_is_stored_as_its_layout_wants_it_published(store: ParquetStore, materialize: Materialize) -> None:
     assert materialize(table(duas())).success
-    facts = parquet.inspect(store.path(KEY, DAY), DUAS)
+    facts = parquet.inspect_file(store.path(KEY, DAY), DUAS)
     assert (facts.rows, facts.export_date) == (1, EXPORT_DATE)
 
 
@@ -215,7 +215,7 @@ def test_files_of_different_dumps_are_not_published_together(
     export()
     path = ParquetStore(root=settings.store).path(KEY, DAY)
     before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
-    parquet.write(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
+    parquet.write_table(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (
         graph(settings)
         .resolve_implicit_global_asset_job_def()

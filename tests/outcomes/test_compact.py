@@ -97,7 +97,9 @@ def test_readers_can_skip_row_groups_by_data_source(
 ) -> None:
     monkeypatch.setattr(parquet, "_ROW_GROUP_SIZE", 5_000)
     path = tmp_path / "policy-outcomes.parquet"
-    parquet.write(outcomes.scan(), LAYOUTS["prpr2"].tables["policy-outcomes"], path, export_date=outcomes.export_date)
+    parquet.write_table(
+        outcomes.scan(), LAYOUTS["prpr2"].tables["policy-outcomes"], path, export_date=outcomes.export_date
+    )
     metadata = pq.ParquetFile(path).metadata
     bounds = [metadata.row_group(group).column(1).statistics for group in range(metadata.num_row_groups)]
     assert len(bounds) > 3

@@ -14,8 +14,8 @@ from exports import DAY, LAYOUT, export, publish_to
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.layouts.parquet import inspect
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.parquet import inspect_file
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.object_store import MissingError, Store
 from immuta_assets.object_store.folder import FolderStore
 from immuta_assets.publishing.manifest import (
@@ -49,7 +49,7 @@ def test_a_manifest_names_every_file_and_where_the_set_comes_from(store: Store, 
         "key": "people-metadata/v=prpr9/people-metadata.parquet",
         "rows": 3,
         "bytes": found.size,
-        "sha256": inspect(files["people-metadata"], LAYOUT.tables["people-metadata"]).sha256,
+        "sha256": inspect_file(files["people-metadata"], LAYOUT.tables["people-metadata"]).sha256,
         "etag": found.etag,
     }
     assert {name: value for name, value in manifest.items() if name != "files"} == {
@@ -57,7 +57,7 @@ def test_a_manifest_names_every_file_and_where_the_set_comes_from(store: Store, 
         "export_date": "2026-11-20T05:00:00",
         "previous_export_date": None,
         "snapshot_id": "acme 2026-11-20",
-        "code_version": code_version(LAYOUT),
+        "code_version": compute_code_version(LAYOUT),
         "run_id": "run-1",
     }
 
@@ -96,7 +96,7 @@ def test_during_a_switch_old_new_altered_and_missing_files_are_told_apart(store:
     assert before.manifest is not None
     files = export(tmp_path / "second", DAY + timedelta(days=1))
     entries = {
-        name: msgspec.structs.replace(file, sha256=inspect(files[name], LAYOUT.tables[name]).sha256, etag=None)
+        name: msgspec.structs.replace(file, sha256=inspect_file(files[name], LAYOUT.tables[name]).sha256, etag=None)
         for name, file in before.manifest.files.items()
     }
     intent = intend(store, msgspec.structs.replace(before.manifest, run_id="2", files=entries), before)

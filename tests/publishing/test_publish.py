@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from exports import DAY, LAYOUT, export, publish_to, release
 
-from immuta_assets.layouts.parquet import inspect
+from immuta_assets.layouts.parquet import inspect_file
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store.folder import FolderStore
 from immuta_assets.publishing.manifest import State, state_of
@@ -25,7 +25,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def dates(folder: Path) -> set[datetime]:
-    return {inspect(published_path(LAYOUT, name, folder), schema).export_date for name, schema in LAYOUT.tables.items()}
+    return {
+        inspect_file(published_path(LAYOUT, name, folder), schema).export_date for name, schema in LAYOUT.tables.items()
+    }
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def test_published_files_are_the_sources_byte_for_byte(tmp_path: Path) -> None:
         published = published_path(LAYOUT, file.name, tmp_path / "published")
         assert published == tmp_path / "published" / file.key
         assert published.read_bytes() == files[file.name].read_bytes()
-        assert file.facts == inspect(files[file.name], LAYOUT.tables[file.name])
+        assert file.facts == inspect_file(files[file.name], LAYOUT.tables[file.name])
     assert [(file.name, file.facts.rows) for file in result] == [("people-metadata", 3), ("pets", 0)]
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 from exports import DAY, LAYOUT, export, publish_to
 
-from immuta_assets.layouts.parquet import inspect
+from immuta_assets.layouts.parquet import inspect_file
 from immuta_assets.object_store import Store, StoreOptions, open_store
 from immuta_assets.object_store.cloud import CloudStore
 from immuta_assets.object_store.folder import FolderStore
@@ -85,7 +85,7 @@ def content(files: Files) -> dict[str, bytes]:
 
 def date_of(files: Files) -> str:
     """The export date as manifests write it."""
-    return inspect(files["pets"], LAYOUT.tables["pets"]).export_date.isoformat()
+    return inspect_file(files["pets"], LAYOUT.tables["pets"]).export_date.isoformat()
 
 
 def lying(store: Store) -> dict[str, bytes | None]:

@@ -23,11 +23,11 @@ class Statement(NamedTuple):
     note: str = ""
 
 
-def script(statements: Iterable[Statement]) -> str:
+def render_script(statements: Iterable[Statement]) -> str:
     """Return the statements as one script, each with its note as a comment before it."""
-    return "\n".join(f"{comment(each.note)}{each.sql};\n" for each in statements)
+    return "\n".join(f"{render_comment(each.note)}{each.sql};\n" for each in statements)
 
 
-def comment(text: str) -> str:
+def render_comment(text: str) -> str:
     """Return ``text`` as lines of comment; nothing where there is no text."""
     return "".join(f"-- {line}\n" for line in text.splitlines())

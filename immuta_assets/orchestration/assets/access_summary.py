@@ -15,7 +15,7 @@ import polars as pl
 
 from immuta_assets.access_summary import TABLES
 from immuta_assets.frames.contract import compare_schema, find_nonconformities
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
@@ -95,7 +95,7 @@ def _asset(
         owners=OWNERS,
         partitions_def=days,
         check_specs=[checks.conforms_spec(key, days)],
-        code_version=code_version(layout, name),
+        code_version=compute_code_version(layout, name),
     )
     return define(compute)
 

@@ -149,7 +149,7 @@ def _spec(layout: Layout, name: str, watched: Expected) -> dg.AssetSpec:
         metadata={"dagster/column_schema": table_schema(schema)},
         kinds={"parquet"},
         owners=OWNERS,
-        code_version=code_version(layout, name),
+        code_version=compute_code_version(layout, name),
         freshness_policy=freshness(watched),
         # A layout whose parallel period is over gets no files.
         skippable=True,
