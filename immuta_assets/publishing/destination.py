@@ -1,6 +1,6 @@
-"""One destination: what may be published there, and the way of a run's sets in steps.
+"""One destination: what may be published there, and the steps by which the sets of a run get there.
 
-The steps are apart so that a run can take each at all its destinations before the next. Add here what makes a set
+The steps are separate, so that a run can take each at all its destinations before the next. Add here what makes a set
 unfit to replace another. How one layout is switched belongs to ``transaction``.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from immuta_assets.object_store import ConflictError, MissingError, Store, StoreError
 from immuta_assets.publishing import transaction
-from immuta_assets.publishing.manifest import Intent, Manifest, State, Tagged, state_of
+from immuta_assets.publishing.manifest import Intent, Manifest, State, Tagged, read_states
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class LayoutSet(NamedTuple):
     sources: Mapping[str, Path]
 
 
-class Shrunk(NamedTuple):
+class ShrunkTable(NamedTuple):
     """A table that lost more rows than it may: how many there were, and how many there would be."""
 
     version: str
@@ -44,7 +44,7 @@ class Shrunk(NamedTuple):
 class RefusedError(Exception):
     """Sets must not be published at a destination; ``tables`` have shrunk, where that is why."""
 
-    def __init__(self, message: str, tables: Sequence[Shrunk] = ()) -> None:
+    def __init__(self, message: str, tables: Sequence[ShrunkTable] = ()) -> None:
         super().__init__(message)
         self.tables = tables
 
@@ -98,7 +98,7 @@ class Delivery:
     def switch(self) -> None:
         """Put what is staged in its place, and remove what is left over."""
         self._persist(self._switch, self._stage_anew)
-        with self._optional():
+        with self._tolerate_leftovers():
             for intent in self.intents:
                 transaction.remove(self.store, intent)
             transaction.sweep(self.store)
@@ -106,15 +106,15 @@ class Delivery:
     def unstage(self) -> None:
         """Remove what is staged, unless it is needed to finish a switch."""
         if self.staging and not self.switching:
-            with self._optional():
+            with self._tolerate_leftovers():
                 for intent in self.intents:
                     transaction.remove(self.store, intent)
 
     def _is_published(self, manifest: Manifest, true: Tagged) -> bool:
         """Say whether exactly this set lies there already, unaltered."""
-        if true.manifest is None or _content(manifest) != _content(true.manifest):
+        if true.manifest is None or _list_content(manifest) != _list_content(true.manifest):
             return False
-        return set(state_of(self.store, manifest.layout).values()) == {State.CURRENT}
+        return set(read_states(self.store, manifest.layout).values()) == {State.CURRENT}
 
     def _stage(self) -> None:
         sources = {one.manifest.layout: one.sources for one in self.sets}
@@ -143,8 +143,8 @@ class Delivery:
         return attempt()
 
     @contextmanager
-    def _optional(self) -> Iterator[None]:
-        """Let what is left over stay where it cannot be removed: it keeps nobody from reading what is published."""
+    def _tolerate_leftovers(self) -> Iterator[None]:
+        """Leave leftovers where they cannot be removed: they keep nobody from reading what is published."""
         try:
             yield
         except StoreError as error:
@@ -163,7 +163,7 @@ def _refuse_older(store: Store, replacements: Sequence[tuple[Manifest, Manifest]
 
 def _refuse_shrunk(store: Store, replacements: Sequence[tuple[Manifest, Manifest]], max_shrink: float) -> None:
     """Stop where tables lost more than the share ``max_shrink`` of their rows, or all."""
-    shrunk = [table for manifest, before in replacements for table in _shrunk(manifest, before, max_shrink)]
+    shrunk = [table for manifest, before in replacements for table in _find_shrunk(manifest, before, max_shrink)]
     if shrunk:
         msg = (
             f"Tables at {store.uri} would shrink by more than {max_shrink:.0%} ({', '.join(map(str, shrunk))}), "
@@ -172,13 +172,13 @@ def _refuse_shrunk(store: Store, replacements: Sequence[tuple[Manifest, Manifest
         raise RefusedError(msg, shrunk)
 
 
-def _shrunk(manifest: Manifest, before: Manifest, max_shrink: float) -> Iterator[Shrunk]:
+def _find_shrunk(manifest: Manifest, before: Manifest, max_shrink: float) -> Iterator[ShrunkTable]:
     for table, file in manifest.files.items():
         rows = before.files[table].rows if table in before.files else 0
         if rows - file.rows > max_shrink * rows or rows > file.rows == 0:
-            yield Shrunk(manifest.layout, table, rows, file.rows)
+            yield ShrunkTable(manifest.layout, table, rows, file.rows)
 
 
-def _content(manifest: Manifest) -> tuple[object, ...]:
+def _list_content(manifest: Manifest) -> tuple[object, ...]:
     digests = {table: file.sha256 for table, file in manifest.files.items()}
     return manifest.snapshot_id, manifest.code_version, digests

@@ -89,8 +89,8 @@ def published(settings: Settings, root: StoreRoot, days: dg.PartitionsDefinition
 
 
 def _braked(
-    publication: Callable[[], list[Published]], files: Iterable[dg.AssetKey]
-) -> Generator[dg.AssetCheckResult, None, list[Published]]:
+    publication: Callable[[], list[PublishedFile]], files: Iterable[dg.AssetKey]
+) -> Generator[dg.AssetCheckResult, None, list[PublishedFile]]:
     """Publish and evaluate ``kept_rows`` of the files; where it fails, nothing was published."""
     try:
         published = publication()
@@ -164,7 +164,7 @@ def _export_dates(releases: list[Release]) -> dict[dg.AssetKey, datetime]:
     }
 
 
-def _metadata(published: Published, stores: list[Store]) -> dict[str, str | int | list[str]]:
+def _metadata(published: PublishedFile, stores: list[Store]) -> dict[str, str | int | list[str]]:
     facts = published.facts
     uris = [_uri(store, published.key) for store in stores]
     return {
