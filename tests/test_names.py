@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from naming import (
+    ROOT,
     Function,
     is_lone_participle,
     is_verb_first,
@@ -60,3 +62,12 @@ def test_a_verb_a_noun_and_a_name_of_several_words_are_not_lone(name: str) -> No
 @pytest.mark.parametrize(("name", "expected"), [("publish_files", True), ("_is_due", True), ("published_path", False)])
 def test_the_first_word_decides_whether_a_name_begins_with_a_verb(name: str, *, expected: bool) -> None:
     assert is_verb_first(Function("", name, 1, is_property=False)) == expected
+
+
+def test_every_idea_of_the_glossary_has_one_line_with_its_meaning_and_the_words_not_used() -> None:
+    text = (ROOT.parent / "docs" / "glossary.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| **")]
+    terms = [term for line in lines for term in re.findall(r"\*\*(.+?)\*\*", line)]
+    assert all(line.count("|") == 4 for line in lines)
+    assert len(terms) == len(set(terms))
+    assert not {word for line in lines for word in line.split("|")[3].strip().split(", ")} & set(terms)
