@@ -16,7 +16,7 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.frames.streaming import streamed
+from immuta_assets.frames.streaming import stream_frames
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.origin import Origin
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
@@ -40,9 +40,9 @@ class _World(NamedTuple):
     tables: pl.DataFrame
 
 
-def origin(tenant: Mapping[str, pl.DataFrame]) -> Origin:
+def make_origin(tenant: Mapping[str, pl.DataFrame]) -> Origin:
     """Where the rows come from."""
-    return Origin(TenantInfo.of(tenant["tenant"]).tenant_id, SNOWFLAKE, "alderbrook-eu", HOST)
+    return Origin(TenantInfo.read(tenant["tenant"]).tenant_id, SNOWFLAKE, "alderbrook-eu", HOST)
 
 
 def write_hour(tenant: Mapping[str, pl.DataFrame], hour: datetime, count: int, folder: Path, *, seed: int = 0) -> None:

@@ -15,7 +15,7 @@ from immuta_assets.layouts.parquet import write_table
 from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store import Store
-from immuta_assets.publishing.publish import PublishedFile, Release, publish
+from immuta_assets.publishing.publish import PublishedTable, Release, publish
 
 
 class People(dy.Schema):
@@ -48,7 +48,7 @@ def release(files: Mapping[str, Path], layout: Layout = LAYOUT) -> Release:
     return Release(layout, files, compute_code_version(layout))
 
 
-def publish_to(stores: Sequence[Store], files: Mapping[str, Path], **options: Any) -> list[PublishedFile]:
+def publish_to(stores: Sequence[Store], files: Mapping[str, Path], **options: Any) -> list[PublishedTable]:
     """Publish an export of the small layout, as a run of its own unless the options name one."""
     chosen = {"run_id": uuid4().hex, "snapshot_id": "acme 2026-11-20"} | options
     return publish([release(files)], stores, **chosen)

@@ -22,7 +22,21 @@ from naming import (
 MOST_LONE_PARTICIPLES = 0.02
 FEWEST_VERBS_FIRST = 0.45
 
-SWEPT = ["access_summary", "demo", "frames", "outcomes", "policies", "publishing", "tenant"]
+SWEPT = [
+    *(
+        "access_summary",
+        "cli",
+        "demo",
+        "frames",
+        "layouts",
+        "outcomes",
+        "platforms",
+        "policies",
+        "publishing",
+        "secrets",
+    ),
+    "tenant",
+]
 """The packages whose names are held; it grows until every package is in it."""
 
 

@@ -77,8 +77,10 @@ def draw_history(tenant: Mapping[str, pl.DataFrame], *, seed: int, at: datetime)
     ``tenant`` has users, data_sources and columns. The frames have the columns of ``Statements`` and ``Accesses``
     besides ``platform`` and ``arrived_at`` (UTC); the same seed, tenant and moment give the same rows.
     """
-    drawn = [row for platform in (SNOWFLAKE, DATABRICKS) for row in _Platform(platform, tenant, seed).rows(at)]
-    return _frame([row for row, _ in drawn], Statements), _frame([row for _, rows in drawn for row in rows], Accesses)
+    drawn = [row for platform in (SNOWFLAKE, DATABRICKS) for row in _Platform(platform, tenant, seed).draw_rows(at)]
+    return _build_frame([row for row, _ in drawn], Statements), _build_frame(
+        [row for _, rows in drawn for row in rows], Accesses
+    )
 
 
 def _build_frame(rows: list[Row], schema: type[dy.Schema]) -> pl.DataFrame:
@@ -92,9 +94,9 @@ class _Platform:
     def __init__(self, platform: Platform, tenant: Mapping[str, pl.DataFrame], seed: int) -> None:
         self._platform = platform
         self._rng = random.Random(f"{seed}/query history/{platform.name}")  # noqa: S311 - demo data, not secrets
-        self._people = self._rng.sample(names := _user_names(tenant["users"], platform), len(names))
-        self._strangers = [*_STRANGERS, *_other_names(tenant["users"], platform)]
-        self._tables = [*_registered(tenant, platform), *_unregistered(platform)]
+        self._people = self._rng.sample(names := _list_user_names(tenant["users"], platform), len(names))
+        self._strangers = [*_STRANGERS, *_list_other_names(tenant["users"], platform)]
+        self._tables = [*_list_registered(tenant, platform), *_list_unregistered(platform)]
 
     def draw_rows(self, at: datetime) -> Iterator[tuple[Row, list[Row]]]:
         """Yield each statement with its accesses, in order of end; some come twice."""
@@ -143,8 +145,8 @@ class _Platform:
             **self._draw_compute(),
         }
 
-    def _text(self, tables: Sequence[Table]) -> Row:
-        if self._platform is DATABRICKS and self._chance(0.02):
+    def _draw_text(self, tables: Sequence[PlatformTable]) -> Row:
+        if self._platform is DATABRICKS and self._draw_chance(0.02):
             return {"text_state": "REDACTED"}
         return {"text": _write_select(tables), "text_state": "WHOLE"}
 
@@ -223,7 +225,7 @@ def _list_other_names(users: pl.DataFrame, platform: Platform) -> list[str]:
     return users.filter(~pl.col("system_generated"), free).sort("profile_id").select(name).to_series().tail(1).to_list()
 
 
-def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[Table]:
+def _list_registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[PlatformTable]:
     own = tenant["data_sources"].filter(pl.col("technology").str.to_uppercase() == platform.name)
     own = own.drop_nulls(["database", "schema", "table"])
     names = tenant["columns"].group_by("data_source_id").agg(names="name")
@@ -236,4 +238,4 @@ def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Itera
 def _list_unregistered(platform: Platform) -> Iterator[PlatformTable]:
     names = ("TMP_EXPORT", "SCRATCH_2026", "COPY_OF_CUSTOMERS", "TEST_JOIN")
     for name in names if platform is SNOWFLAKE else map(str.lower, names):
-        yield Table("SANDBOX" if name.isupper() else "sandbox", "PUBLIC", name, "TABLE", ("ID", "VALUE"))
+        yield PlatformTable("SANDBOX" if name.isupper() else "sandbox", "PUBLIC", name, "TABLE", ("ID", "VALUE"))

@@ -68,9 +68,9 @@ def stream_table(
     frame: pl.LazyFrame, schema: type[dy.Schema], file: IO[bytes], path: Path, *, export_date: datetime
 ) -> None:
     """Stream ``frame`` into an open file as ``write`` does; messages name ``path``."""
-    arrow_schema = _physical_schema(frame, schema, path)
-    metadata = {"ARROW:schema": _plain_footer(schema), "export_date": export_date.isoformat()}
-    with _explaining_nulls(frame, schema, path):
+    arrow_schema = _build_physical_schema(frame, schema, path)
+    metadata = {"ARROW:schema": _encode_footer_schema(schema), "export_date": export_date.isoformat()}
+    with _explain_nulls(frame, schema, path):
         frame.sink_parquet(
             file,
             compression="zstd",

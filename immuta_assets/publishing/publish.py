@@ -53,7 +53,7 @@ class Release(NamedTuple):
     code_version: str
 
 
-class PublishedFile(NamedTuple):
+class PublishedTable(NamedTuple):
     """A published file: its key at every destination, and what it holds."""
 
     layout: Layout
@@ -75,7 +75,7 @@ def publish(
     snapshot_id: str,
     max_shrink: float = MAX_SHRINK,
     allow_shrink: bool = False,
-) -> list[PublishedFile]:
+) -> list[PublishedTable]:
     """Publish the files of one export in one or several layouts, in place of an older or the same export.
 
     The sources stay where they are; where they lie already as they should, nothing is done. ``run_id`` is unique and of
@@ -92,18 +92,14 @@ def publish(
     export_date = _require_one_export_date(published)
     sets = [_build_set(release, sources, export_date, run_id, snapshot_id) for release in releases]
     deliveries = [Delivery(store, sets, None if allow_shrink else max_shrink) for store in stores]
-    for step in (Delivery.plan, Delivery.stage):
-        _take_step(step, deliveries)
-        _raise_refusal(deliveries)
-    _take_step(Delivery.switch, deliveries)
-    _raise_failures(deliveries)
+    _deliver(deliveries)
     logger.info("published %s files, export_date %s UTC", f"{len(published):,}", export_date)
     return published
 
 
 class _Source(NamedTuple):
     path: Path
-    published: PublishedFile
+    published: PublishedTable
 
 
 def _inspect_source(release: Release, name: str) -> _Source:
@@ -116,10 +112,10 @@ def _inspect_source(release: Release, name: str) -> _Source:
     except LayoutError as error:
         msg = f"{error}; {UNCHANGED}."
         raise PublishError(msg) from error
-    return _Source(path, PublishedFile(release.layout, name, published_key(release.layout.version, name), facts))
+    return _Source(path, PublishedTable(release.layout, name, published_key(release.layout.version, name), facts))
 
 
-def _require_one_export_date(files: Iterable[PublishedFile]) -> datetime:
+def _require_one_export_date(files: Iterable[PublishedTable]) -> datetime:
     by_date = {file.facts.export_date: file.name for file in files}
     if len(by_date) > 1:
         shown = ", ".join(f"{name} {date} UTC" for date, name in sorted(by_date.items()))
@@ -143,8 +139,16 @@ def _build_set(
     return LayoutSet(manifest, {source.published.name: source.path for source in own})
 
 
-def _describe_file(file: PublishedFile) -> ManifestFile:
+def _describe_file(file: PublishedTable) -> ManifestFile:
     return ManifestFile(file.key, file.facts.rows, file.facts.bytes, file.facts.sha256)
+
+
+def _deliver(deliveries: Sequence[Delivery]) -> None:
+    for step in (Delivery.plan, Delivery.stage):
+        _take_step(step, deliveries)
+        _raise_refusal(deliveries)
+    _take_step(Delivery.switch, deliveries)
+    _raise_failures(deliveries)
 
 
 def _take_step(step: Callable[[Delivery], None], deliveries: Sequence[Delivery]) -> None:

@@ -20,8 +20,8 @@ import polars as pl
 
 from immuta_assets.datasets.export_days import day_of, due_day
 from immuta_assets.layouts.lifecycle import published_on, stale_layouts
-from immuta_assets.layouts.record import code_version
-from immuta_assets.layouts.versions import LAYOUTS, newest
+from immuta_assets.layouts.record import compute_code_version
+from immuta_assets.layouts.versions import LAYOUTS, find_newest
 from immuta_assets.object_store import Store, StoreError, UnavailableError
 from immuta_assets.publishing import manifest as manifests
 from immuta_assets.publishing.manifest import Manifest, ManifestError, State

@@ -150,7 +150,7 @@ def test_a_quote_or_backslash_in_a_path_stays_within_its_literal(platform: str) 
 )
 def test_a_location_that_cannot_be_read_is_told(platform: str, location: str, problem: str) -> None:
     with pytest.raises(ValueError, match=r"location|address") as caught:
-        sql(PLATFORMS[platform], PRPR2, location)
+        build_sql(PLATFORMS[platform], PRPR2, location)
     assert problem in str(caught.value)
 
 

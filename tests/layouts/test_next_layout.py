@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from immuta_assets.cli import layouts
 from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet, prpr2, record
-from immuta_assets.layouts.diff import diff
-from immuta_assets.layouts.documents import page
+from immuta_assets.layouts.diff import compare_layouts
+from immuta_assets.layouts.documents import render_page
 from immuta_assets.layouts.lifecycle import published_on, stale_layouts
-from immuta_assets.layouts.versions import LAYOUTS, named, newest
+from immuta_assets.layouts.versions import LAYOUTS, find_layout, find_newest
 from immuta_assets.object_store.folder import FolderStore
 from immuta_assets.publishing.publish import Release, publish
 from immuta_assets.settings import parse_layouts
@@ -72,7 +72,7 @@ def test_it_can_be_chosen_and_makes_the_choice_before_stale() -> None:
     choice = parse_layouts("prpr2:2027-01-31,prpr3")
     assert published_on(choice, date(2027, 1, 31)) == ["prpr2", "prpr3"]
     assert published_on(choice, date(2027, 2, 1)) == ["prpr3"]
-    assert stale_layouts(parse_layouts("prpr2"), date(2027, 1, 31), newest()) == [
+    assert stale_layouts(parse_layouts("prpr2"), date(2027, 1, 31), find_newest()) == [
         "Layout prpr3 is the newest, but not active: name it without a date in IMMUTA_ASSETS_LAYOUTS (prpr2)."
     ]
 

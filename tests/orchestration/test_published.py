@@ -13,7 +13,7 @@ import pytest
 from layouts.next_layout import LAYOUT as PRPR3
 
 from immuta_assets.definitions import graph
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT
 from immuta_assets.orchestration.run import ExportResult

@@ -14,7 +14,7 @@ from immuta_assets.demo.tenant import company_policies, unit_policies
 from immuta_assets.demo.tenant.catalog import Object
 from immuta_assets.demo.tenant.draw import draw_moment, format_moment
 from immuta_assets.demo.tenant.people import Person
-from immuta_assets.demo.tenant.policy_forms import Draft, Setting, admit_by_expression, match_tag
+from immuta_assets.demo.tenant.policy_forms import PolicyDraft, Setting, admit_by_expression, match_tag
 
 FIRST_ID = 101
 """First policy id; the ones below belong to the planted stories."""
@@ -34,7 +34,7 @@ def write_policies(
 
 
 def _write_drafts(
-    rng: random.Random, drafts: Sequence[Draft], authors: Sequence[Person], at: datetime
+    rng: random.Random, drafts: Sequence[PolicyDraft], authors: Sequence[Person], at: datetime
 ) -> Iterator[Object]:
     names: Counter[str] = Counter()
     for policy_id, draft in enumerate(drafts, FIRST_ID):
@@ -54,5 +54,5 @@ def _write_drafts(
 def write_marketplace_policy(at: datetime) -> Object:
     """Return the policy that the product itself makes for the Request app."""
     action = admit_by_expression("@hasTagAsAttribute('Immuta Marketplace', 'dataSource')", shareResponsibility=True)
-    draft = Draft("Immuta Marketplace Data Product", action, [match_tag(MARKETPLACE_TAG)])
+    draft = PolicyDraft("Immuta Marketplace Data Product", action, [match_tag(MARKETPLACE_TAG)])
     return draft.write(MARKETPLACE_ID, systemGenerated=True, createdAt=format_moment(at - timedelta(days=900)))

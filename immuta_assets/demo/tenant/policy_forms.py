@@ -32,7 +32,7 @@ class Setting(NamedTuple):
         return format_moment(self.at - timedelta(days=days))
 
 
-class Draft(NamedTuple):
+class PolicyDraft(NamedTuple):
     """A policy before it gets its id: what it is called, its rule, where it applies, and keys that differ."""
 
     name: str

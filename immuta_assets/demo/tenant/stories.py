@@ -19,7 +19,7 @@ from immuta_assets.demo.tenant.policies import MARKETPLACE_ID, MARKETPLACE_TAG
 from immuta_assets.demo.tenant.policy_forms import (
     GRANT,
     GUARDRAIL,
-    Draft,
+    PolicyDraft,
     admit_anyone,
     admit_approved,
     admit_by_expression,
@@ -259,7 +259,7 @@ def _write_members(at: datetime, since: str) -> Iterable[Object]:
         yield {"dataSource": EXPIRATION, "profile": profile_id, "expiration": format_moment(end)} | by_hand
 
 
-def _draft_policies() -> dict[int, Draft]:
+def _draft_policies() -> dict[int, PolicyDraft]:
     members, reviewers = (
         admit_entitled("or", require_group("Planted Members"), **GRANT),
         admit_entitled("or", require_group("Planted Reviewers"), **GRANT),
@@ -268,13 +268,13 @@ def _draft_policies() -> dict[int, Draft]:
     broken = admit_by_expression("@isInGroups('Planted Members' AND @hasAttribute('Planted Training','Done')", **GRANT)
     conflict, guarded, unparsable = ([match_tag(f"Planted.{name}")] for name in ("Conflict", "Guarded", "Unparsable"))
     return {
-        ANYONE_POLICY: Draft("Planted: anyone", admit_anyone(**GRANT), conflict),
-        ASK_POLICY: Draft("Planted: anyone who asks", admit_approved(**GRANT), conflict),
-        GROUP_POLICY: Draft("Planted: members, beside a conflict", members, conflict),
-        GUARDED_GRANT: Draft("Planted: members, behind a guardrail", members, guarded),
-        GUARDRAIL_POLICY: Draft("Planted: only the trained", trained, guarded),
-        BROKEN_POLICY: Draft("Planted: a parenthesis is missing", broken, unparsable),
-        REVIEWER_POLICY: Draft("Planted: reviewers, beside an unparsable policy", reviewers, unparsable),
+        ANYONE_POLICY: PolicyDraft("Planted: anyone", admit_anyone(**GRANT), conflict),
+        ASK_POLICY: PolicyDraft("Planted: anyone who asks", admit_approved(**GRANT), conflict),
+        GROUP_POLICY: PolicyDraft("Planted: members, beside a conflict", members, conflict),
+        GUARDED_GRANT: PolicyDraft("Planted: members, behind a guardrail", members, guarded),
+        GUARDRAIL_POLICY: PolicyDraft("Planted: only the trained", trained, guarded),
+        BROKEN_POLICY: PolicyDraft("Planted: a parenthesis is missing", broken, unparsable),
+        REVIEWER_POLICY: PolicyDraft("Planted: reviewers, beside an unparsable policy", reviewers, unparsable),
     }
 
 
