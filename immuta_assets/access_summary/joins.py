@@ -1,6 +1,6 @@
 """The joins between the tables of the export, and the ids that find no partner in them.
 
-They are those of the pages "Latest access summary export schema reference guide (prpr2)" (Possible joins) and "Access
+The joins come from the pages "Latest access summary export schema reference guide (prpr2)" (Possible joins) and "Access
 summary export" (use cases). Add a join as a line of ``JOINS``. References within the tenant itself belong to
 ``tenant.references``.
 """

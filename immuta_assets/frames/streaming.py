@@ -1,6 +1,6 @@
 """Lazy frames over rows that are made while they are read, so that memory never holds them all.
 
-What the rows are belongs to whoever makes them.
+What the rows mean belongs to the module that makes them.
 """
 
 from __future__ import annotations

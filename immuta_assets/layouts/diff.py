@@ -1,7 +1,7 @@
 """What changed from one layout to another, whether it breaks a consumer's queries, and what the consumer must do.
 
-Add a kind of change here when a contract can differ in a new way. What a change of meaning is stands in the module of
-the version that made it; how consumers switch belongs to ``consumers``.
+Add a kind of change here when a contract can differ in a new way. The module of a version declares its changes of
+meaning; how consumers switch belongs to ``consumers``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def compare_layouts(old: Layout, new: Layout) -> list[LayoutChange]:
 
 
 def _list_meaning_changes(old: Layout, new: Layout) -> list[MeaningChange]:
-    """Return what ``new`` declares on top of ``old``; on the way back, what ``old`` declares is undone."""
+    """Return the changes that only ``new`` declares, and the undoing of those that only ``old`` declares."""
     made = [change for change in new.meaning_changes if change not in old.meaning_changes]
     undone = [change for change in old.meaning_changes if change not in new.meaning_changes]
     return made + [

@@ -23,7 +23,7 @@ CHANGE_HEADINGS = ("where", "change", "class", "what", "what to do")
 INTRODUCTION = """# Layouts
 
 A layout is a version of the export: which tables it has, and what each promises to its readers. A published version
-never changes; whatever a reader could notice is a new version at a path of its own,
+never changes. Every change that a reader could notice is a new version at a path of its own,
 `<table>/v=<version>/<table>.parquet`. What the public guides leave open is decided in
 [policy_semantics.md](policy_semantics.md), which also says why a column may be null *against the guide*.
 

@@ -28,7 +28,7 @@ class TagMetadataPrpr1(dy.Schema):
 
 
 class PolicyOutcomesPrpr1(dy.Schema):
-    """A way by which a user has read access to a data source: by policy or by hand.
+    """One way in which a user has read access to a data source: by policy or by hand.
 
     Unique by user, data source and source.
     """

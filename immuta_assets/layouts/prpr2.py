@@ -169,7 +169,7 @@ class TagMetadata(dy.Schema):
 
 
 class PolicyOutcomes(dy.Schema):
-    """A way by which a user has access to a data source: by policy or by hand, for reading or for writing.
+    """One way in which a user has access to a data source: by policy or by hand, for reading or for writing.
 
     Unique by user, data source, scope and source.
     """

@@ -1,7 +1,7 @@
-"""A layout's contract as text: what the recorded contract of a published version is compared with, and its digest.
+"""The contract of a layout as text, to compare with the recorded one of a published version, and its digest.
 
-Descriptions are left out, so that they can be worded better; everything a reader's query relies on is in. Add a line
-here when a contract can promise something new. What changed between two versions belongs to ``diff``.
+Descriptions are left out, so that they can be worded better. Everything that a reader's query relies on is in. Add a
+line here when a contract can promise something new. What changed between two versions belongs to ``diff``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def format_contract(layout: Layout) -> str:
 
 
 def compute_code_version(layout: Layout, table: str | None = None) -> str:
-    """Return a digest that is the same wherever the contract of a table, or of the whole layout, is the same."""
+    """Return a digest of the contract of a table, or of the whole layout; equal contracts have equal digests."""
     promised = format_contract(layout) if table is None else _format_table(layout, table)
     return hashlib.sha256(promised.encode()).hexdigest()[:12]
 

@@ -111,7 +111,7 @@ def evaluate(tenant: Mapping[str, pl.DataFrame]) -> Evaluation:
 class _AppliedPolicy(NamedTuple):
     """A policy, where it applies, and its key on each data source.
 
-    The key is 0 where the policy does not apply; else it tells the instance of its condition, and whether it applies
+    The key is 0 where the policy does not apply. Else it encodes the instance of its condition, and whether it applies
     for certain.
     """
 
@@ -130,9 +130,9 @@ def _apply_policy(policy: SubscriptionPolicy, target: Target, conditions: Condit
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What both scopes start from; ``applied`` is ordered by policy id, data sources and users by their ids.
+    """The inputs of both scopes; ``applied`` is ordered by policy id, data sources and users by their ids.
 
-    ``listed`` are the pairs of ``memberships``, ``owners`` those of its owners.
+    ``listed`` holds the pairs of ``memberships``, ``owners`` those of its owners.
     """
 
     data_source_ids: pl.Series
@@ -192,7 +192,7 @@ class _Merge(NamedTuple):
 
     @property
     def automatic(self) -> list[_AppliedRule]:
-        """The grants that subscribe whoever meets them."""
+        """The grants that subscribe every user who meets them."""
         return [] if self.conflict else [rule for rule in self.grants if rule.policy.automatic]
 
     @property

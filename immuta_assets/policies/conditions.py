@@ -35,7 +35,7 @@ class UserIndex:
     """
 
     def __init__(self, users: pl.DataFrame, groups: pl.DataFrame, group_members: pl.DataFrame) -> None:
-        """Index the collections' frames; groups and memberships that lead nowhere are left out."""
+        """Index the collections' frames; memberships of an unknown group or user are left out."""
         people = users.filter(~pl.col("disabled"), ~pl.col("system_generated")).sort("global_user_id")
         position = people.select("profile_id").with_row_index("user")
         membership = group_members.join(position, on="profile_id").join(groups, on="group_id")
@@ -179,7 +179,7 @@ class Conditions:
     def _split_by_tags(
         self, call: Call, names: tuple[str, ...], sources: Positions
     ) -> Iterator[tuple[Positions, Bitmap]]:
-        """Yield data sources with the same tags, as far as anybody holds such a tag as attribute value or group."""
+        """Yield data sources with the same tags; a tag that nobody holds as attribute value or group does not count."""
         tags = self._catalog.tags if call.arguments[-1] == "dataSource" else self._catalog.column_tags
         tags = tags.filter(pl.col("source").is_in(pl.Series(sources).implode()))
         holders = {tag: users for tag in tags["tag"].unique() if len(users := self._find_tag_holders(names, tag))}

@@ -23,7 +23,7 @@ _ATTEMPTS = 20
 
 
 class LayoutSet(NamedTuple):
-    """What the manifest of a layout is to say, and where its files come from."""
+    """The manifest of a layout to be published, and the paths its files come from."""
 
     manifest: Manifest
     sources: Mapping[str, Path]
@@ -51,7 +51,7 @@ class RefusedError(Exception):
 
 @dataclass(eq=False)
 class Delivery:
-    """The way of all sets to one destination; after a failure no step is taken.
+    """The delivery of all sets to one destination; after a failure it takes no further step.
 
     Tables may lose the share ``max_shrink`` of their rows, or any where it is None. ``switching`` says that some files
     may be new and some old.
@@ -75,7 +75,7 @@ class Delivery:
                 self.unstage()
 
     def plan(self) -> None:
-        """Settle what others left, refuse what must not be published, and intend what is not there yet."""
+        """Settle unfinished publications, refuse sets that must not be published, and intend those not there yet."""
         true = [transaction.settle(self.store, one.manifest.layout) for one in self.sets]
         self.switching = False
         replacements = [
@@ -91,12 +91,12 @@ class Delivery:
         ]
 
     def stage(self) -> None:
-        """Stage and verify what is intended."""
+        """Stage and verify the intended sets."""
         self.staging = True
         self._persist(self._stage, self.plan)
 
     def switch(self) -> None:
-        """Put what is staged in its place, and remove what is left over."""
+        """Put the staged files in their places, and remove leftovers."""
         self._persist(self._switch, self._stage_anew)
         with self._tolerate_leftovers():
             for intent in self.intents:
@@ -104,7 +104,7 @@ class Delivery:
             transaction.sweep(self.store)
 
     def unstage(self) -> None:
-        """Remove what is staged, unless it is needed to finish a switch."""
+        """Remove the staged files, unless a switch needs them to finish."""
         if self.staging and not self.switching:
             with self._tolerate_leftovers():
                 for intent in self.intents:

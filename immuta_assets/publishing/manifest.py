@@ -1,4 +1,4 @@
-"""Manifests and intents: what a destination itself says about the files of a layout.
+"""Manifests and intents: the records at a destination about the files of a layout.
 
 ``_manifest/v=<version>.json`` names the bytes of every file of the set that was published last; a set is complete
 exactly when every file holds them. ``_intent/v=<version>.json`` lies there while a set is switched, so that a reader
@@ -98,7 +98,7 @@ class State(StrEnum):
 
 
 class Tagged(NamedTuple):
-    """A manifest and the tag of the object that holds it; none of both where there is none."""
+    """A manifest and the tag of the object that holds it; both are None where there is no manifest."""
 
     manifest: Manifest | None
     etag: str | None
@@ -130,7 +130,7 @@ def encode_document(document: Manifest | Intent) -> bytes:
 
 
 def read_manifest(store: Store, version: str) -> Manifest | None:
-    """Return what was published last of a layout; raises ``ManifestError`` where that is damaged."""
+    """Return the set of a layout that was published last; raises ``ManifestError`` where that is damaged."""
     return read_tagged_manifest(store, version).manifest
 
 
@@ -156,9 +156,9 @@ def read_intent(store: Store, version: str) -> Intent | None:
 
 
 def read_states(store: Store, version: str) -> dict[str, State]:
-    """Return what each published file of a layout is, by table; empty where nothing was ever published.
+    """Return the state of each published file of a layout, by table; empty where nothing was ever published.
 
-    A file is read in full only where its size and tag do not tell. Raises ``ManifestError`` and ``StoreError``.
+    A file is read in full only where its size and tag do not decide. Raises ``ManifestError`` and ``StoreError``.
     """
     manifest, etag = read_tagged_manifest(store, version)
     intent = read_intent(store, version)

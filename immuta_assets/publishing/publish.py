@@ -78,9 +78,9 @@ def publish(
 ) -> list[PublishedTable]:
     """Publish the files of one export in one or several layouts, in place of an older or the same export.
 
-    The sources stay where they are; where they lie already as they should, nothing is done. ``run_id`` is unique and of
-    letters, digits and dashes; ``snapshot_id`` names the tenant dump. What an earlier publication left unfinished is
-    finished first.
+    The sources stay where they are. A destination that already has the same set is left alone. ``run_id`` is unique and
+    of letters, digits and dashes; ``snapshot_id`` names the tenant dump. An unfinished earlier publication is finished
+    first.
 
     Raises ``PublishError`` when a source is missing, breaks the contract or shows another ``export_date``; when a newer
     export is published already; and when a destination fails. Raises ``ShrunkError`` when a table lost more than the

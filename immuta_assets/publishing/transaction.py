@@ -1,8 +1,8 @@
 """One layout at one destination: staged, switched and recorded. A stop between any two requests does no harm.
 
-An intent holds everything that a switch needs, so whoever finds one finishes it: the next run after a crash, but also
-a publication at the same time. Every step may therefore be done twice. Add here what makes a single destination safer;
-which sets go where, and what is said about failures, belongs to ``publish``.
+An intent holds everything that a switch needs. Every publication that finds one finishes it: the next run after a
+crash, but also another run at the same time. Every step may therefore be done twice. Add here what makes a single
+destination safer; which sets go where, and what is said about failures, belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def settle(store: Store, version: str) -> Tagged:
-    """Finish or give up what another publication of a layout left, and return the manifest that is then true.
+    """Finish or give up the unfinished publication of a layout, and return the manifest that is then true.
 
     A switch is finished where all its files are there as they were verified. Where they are not, some files may be new
     and some old until the next set takes the place of all.

@@ -93,17 +93,17 @@ class Expected(NamedTuple):
 
 
 class SeenFile(NamedTuple):
-    """A file by what the manifest and the intent say of it; ``export_date`` is None where it is none of the export."""
+    """A file as the manifest and the intent describe it; ``export_date`` is None where it is no file of the export."""
 
     state: State
     export_date: datetime | None = None
 
 
 class SeenLayout(NamedTuple):
-    """What lies of a layout: its files by table and its manifest, or the error for which nothing can be said of it.
+    """The files of a layout by table and its manifest, or the error that keeps them from being read.
 
-    ``switching_since`` is when the intent of an unfinished publication was written; ``moving`` tells that something
-    was published while it was looked at.
+    ``switching_since`` is when the intent of an unfinished publication was written; ``moving`` says that something
+    was published during the look.
     """
 
     files: Mapping[str, SeenFile] = MappingProxyType({})
@@ -150,7 +150,7 @@ class Judgement(NamedTuple):
 
 
 def inspect_destination(store: Store) -> Sight:
-    """Read what a destination holds of every layout; a file is read in full only where its tag does not tell.
+    """Read what a destination holds of every layout; a file is read in full only where its tag does not decide.
 
     A store that does not answer is not asked again.
     """

@@ -1,4 +1,4 @@
-"""References between the collections of a tenant that lead nowhere. They are counted and sampled, never fatal.
+"""References between the collections of a tenant to rows that do not exist: counted and sampled, never fatal.
 
 Add an entry to ``_REFERENCES`` for every key of a collection that names a row of another one. What makes a dump
 unreadable belongs to ``dump``.
@@ -17,7 +17,7 @@ _SAMPLED = 10
 
 @dataclass(frozen=True)
 class DanglingReferences:
-    """References of one kind that lead nowhere.
+    """References of one kind to rows that do not exist.
 
     ``reference`` is the column of ``collection``, with the field where it holds structs; ``count`` is the number of
     references, ``sample`` holds the first ten different ids that no row has.

@@ -14,7 +14,7 @@ Kind = Literal["set-up", "external table", "view", "removal", "check"]
 class Statement(NamedTuple):
     """One statement, without a semicolon: what it makes (``name``), and what an operator has to know before running it.
 
-    What stands in angle brackets has to be replaced by a name of the reader's own account.
+    The reader replaces a text in angle brackets by a name of their own account.
     """
 
     kind: Kind

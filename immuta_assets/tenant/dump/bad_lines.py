@@ -2,7 +2,7 @@
 
 msgspec names the key of an ill-typed value but not the value; here its message is taken apart, the value is looked up
 in the line and both are put in words. Extend ``_EXPECTED`` when a record gains a type that is not listed. Deciding
-*what* is wrong does not belong here: types and checks stand in ``records``.
+*what* is wrong does not belong here: types and checks are in ``records``.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _TAG = {"name": "name", "source": "source", "context": "context", "description":
 
 
 def build_raw_frame(collection: str, records: Iterable[Record], tenant_url: str) -> pl.DataFrame:
-    """Return one row per record; columns and their nested fields are those of the record, named as in the API.
+    """Return one row per record; columns and nested fields have the names of the API.
 
     Differs from the API in that attributes are lists of name and values, some JSON is text (``records.AS_TEXT``), and
     every column of a data source has an id.
