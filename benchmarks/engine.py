@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from benchmarks.measuring import Cost, Meter
-from benchmarks.tenants import Tenant, load, thinned
+from benchmarks.tenants import Tenant, load, thin
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.outcomes.compact import Outcomes
@@ -24,7 +24,7 @@ BYTES_IN_MEMORY = 6_000_000_000
 """How much of the table the write limit holds in memory."""
 
 
-class Written(NamedTuple):
+class WrittenOutcomes(NamedTuple):
     """A tenant from loaded collections to the file of ``policy-outcomes``."""
 
     evaluate: Cost
@@ -50,7 +50,7 @@ class WriteLimit(NamedTuple):
     rows: int
 
 
-def written(tenant: Path) -> Written:
+def measure_outcomes(tenant: Path) -> WrittenOutcomes:
     """Evaluate a tenant kept in a folder, and write its outcomes."""
     frames = load(tenant)
     _warm_up(frames)
@@ -60,13 +60,13 @@ def written(tenant: Path) -> Written:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "policy-outcomes.parquet"
         _, writing = meter.run(_write, outcomes.scan(), path, outcomes.export_date)
-        return Written(evaluating, writing, outcomes.rows, path.stat().st_size)
+        return WrittenOutcomes(evaluating, writing, outcomes.rows, path.stat().st_size)
 
 
-def write_limit(tenant: Path) -> WriteLimit:
+def measure_write_limit(tenant: Path) -> WriteLimit:
     """Write as many rows as fit in memory twice: while they are expanded, and as they lie in memory."""
     outcomes = evaluate(load(tenant)).outcomes
-    rows, meter = _fitting(outcomes), Meter()
+    rows, meter = _count_fitting(outcomes), Meter()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "policy-outcomes.parquet"
         _, expanded = meter.run(_write, outcomes.scan().head(rows), path, outcomes.export_date)
@@ -76,16 +76,16 @@ def write_limit(tenant: Path) -> WriteLimit:
 
 
 def _warm_up(frames: Tenant) -> None:
-    tiny = evaluate(thinned(frames, users=0.02, data_sources=0.02)).outcomes
+    tiny = evaluate(thin(frames, users=0.02, data_sources=0.02)).outcomes
     with TemporaryDirectory() as folder:
         _write(tiny.scan(), Path(folder) / "policy-outcomes.parquet", tiny.export_date)
 
 
-def _fitting(outcomes: Outcomes) -> int:
-    """How many of the rows fit in memory, as far as the first million tells."""
-    first = next(outcomes.frames())
+def _count_fitting(outcomes: Outcomes) -> int:
+    """Estimate from the first million rows how many rows fit in memory."""
+    first = next(outcomes.expand())
     return min(outcomes.rows, int(BYTES_IN_MEMORY / (first.estimated_size() / first.height)))
 
 
 def _write(frame: pl.LazyFrame, path: Path, export_date: datetime) -> None:
-    parquet.write(frame, POLICY_OUTCOMES, path, export_date=export_date)
+    parquet.write_table(frame, POLICY_OUTCOMES, path, export_date=export_date)

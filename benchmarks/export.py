@@ -25,7 +25,7 @@ from immuta_assets.demo.tenant import write_demo
 Presets = Annotated[list[str], typer.Option("--preset", help="Preset of the demo tenant, repeatable.")]
 
 
-class Exported(NamedTuple):
+class ExportedPreset(NamedTuple):
     """The runs for one preset, and the files they publish."""
 
     preset: str
@@ -41,25 +41,29 @@ def main(
     results: report.Results = report.RESULTS,
 ) -> None:
     """Time ``immuta-assets export``."""
-    found = [_exported(preset, runs) for preset in presets]
+    found = [_measure_export(preset, runs) for preset in presets]
     report.show(
         "immuta-assets export: a dump to all published files",
         ["preset", "dump bytes", "files", "published bytes", *report.FIGURES],
-        [_row(each) for each in found],
+        [_format_row(each) for each in found],
     )
-    report.save(results, "export", {"exports": [each._asdict() | {"costs": report.raw(each.costs)} for each in found]})
+    report.save(
+        results, "export", {"exports": [each._asdict() | {"costs": report.list_raw(each.costs)} for each in found]}
+    )
 
 
-def _exported(preset: str, runs: int) -> Exported:
+def _measure_export(preset: str, runs: int) -> ExportedPreset:
     with TemporaryDirectory() as name:
         tenant, destination = Path(name) / "tenant", Path(name) / "published"
         write_demo(tenant, preset=preset, at=AT)
-        costs = [_export(tenant, destination) for _ in range(runs)]
+        costs = [_run_export(tenant, destination) for _ in range(runs)]
         files = [path.stat().st_size for path in destination.rglob("*.parquet")]
-        return Exported(preset, sum(path.stat().st_size for path in tenant.iterdir()), costs, len(files), sum(files))
+        return ExportedPreset(
+            preset, sum(path.stat().st_size for path in tenant.iterdir()), costs, len(files), sum(files)
+        )
 
 
-def _export(tenant: Path, destination: Path) -> Cost:
+def _run_export(tenant: Path, destination: Path) -> Cost:
     """One run; its memory is the largest resident set that the process ever had."""
     command: list[str | Path] = [Path(sys.executable).with_name("immuta-assets"), "export", "--layout", "prpr2"]
     start = perf_counter()
@@ -76,10 +80,10 @@ def _export(tenant: Path, destination: Path) -> Cost:
     return Cost(perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
 
-def _row(exported: Exported) -> list[str]:
-    cost = report.middle(exported.costs)
+def _format_row(exported: ExportedPreset) -> list[str]:
+    cost = report.take_middle(exported.costs)
     counts = [f"{number:,}" for number in (exported.dump_bytes, exported.files, exported.bytes)]
-    return [exported.preset, *counts, *report.figures(cost)]
+    return [exported.preset, *counts, *report.format_figures(cost)]
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import polars as pl
 
 from benchmarks.tenants import Tenant, keep, load
 from immuta_assets.policies import members
-from immuta_assets.policies.conditions import Conditions, Principals
-from immuta_assets.policies.rules import CONFLICTING_LEVELS, SubscriptionPolicy, subscription_policies
-from immuta_assets.policies.targets import Catalog, Target, catalog, targets
+from immuta_assets.policies.conditions import Conditions, UserIndex
+from immuta_assets.policies.rules import CONFLICTING_LEVELS, SubscriptionPolicy, parse_policies
+from immuta_assets.policies.targets import SourceIndex, Target, find_targets, index_sources
 from immuta_assets.tenant.info import TenantInfo
 
 
@@ -40,51 +40,51 @@ def keep_grounded(tenant: Tenant, folder: Path) -> None:
 
 
 def load_grounded(folder: Path) -> Grounded:
-    """The relations that ``keep_grounded`` wrote."""
+    """Return the relations that ``keep_grounded`` wrote."""
     return Grounded(**load(folder))
 
 
 def ground(tenant: Tenant) -> Grounded:
-    """The relations of a tenant."""
-    index = _catalog(tenant)
-    principals = Principals(tenant["users"], tenant["groups"], tenant["group_members"])
+    """Return the relations of a tenant."""
+    index = _index_sources(tenant)
+    principals = UserIndex(tenant["users"], tenant["groups"], tenant["group_members"])
     conditions = Conditions(principals, index)
-    policies = subscription_policies(tenant["policies"])
-    where = zip(policies, targets(policies, index), strict=True)
-    applied = pl.concat(_applied(policy, target, conditions) for policy, target in where)
+    policies = parse_policies(tenant["policies"])
+    where = zip(policies, find_targets(policies, index), strict=True)
+    applied = pl.concat(_list_applied(policy, target, conditions) for policy, target in where)
     met = pl.concat(
-        _met(instance, np.unpackbits(bitmap, count=principals.count, bitorder="little"))
-        for instance, bitmap in enumerate([*conditions.bitmaps, principals.everybody()])
+        _list_met(instance, np.unpackbits(bitmap, count=principals.count, bitorder="little"))
+        for instance, bitmap in enumerate([*conditions.bitmaps, principals.pack_everybody()])
     )
     everybody = len(conditions.bitmaps)
-    return _related(met, applied, index.data_sources["data_source_id"], everybody)
+    return _relate(met, applied, index.data_sources["data_source_id"], everybody)
 
 
-def policies_per_data_source(tenant: Tenant) -> float:
-    """How many policies apply to a data source on average."""
-    where = targets(subscription_policies(tenant["policies"]), _catalog(tenant))
+def count_policies_per_data_source(tenant: Tenant) -> float:
+    """Return the number of policies that apply to a data source on average."""
+    where = find_targets(parse_policies(tenant["policies"]), _index_sources(tenant))
     return float(np.mean(np.sum([target.applies for target in where], axis=0)))
 
 
-def _catalog(tenant: Tenant) -> Catalog:
+def _index_sources(tenant: Tenant) -> SourceIndex:
     sources = tenant["data_sources"].filter(~pl.col("deleted")).sort("data_source_id")
-    return catalog(sources, tenant["columns"], tenant["domains"], _owners(tenant))
+    return index_sources(sources, tenant["columns"], tenant["domains"], _list_owners(tenant))
 
 
-def _owners(tenant: Tenant) -> pl.DataFrame:
-    """Owners as owner restrictions name them."""
-    counting = members.memberships(
-        tenant["data_source_members"], tenant["group_members"], TenantInfo.of(tenant["tenant"]).dumped_at
+def _list_owners(tenant: Tenant) -> pl.DataFrame:
+    """Return the owners as owner restrictions name them."""
+    counting = members.list_memberships(
+        tenant["data_source_members"], tenant["group_members"], TenantInfo.read(tenant["tenant"]).dumped_at
     )
     names = tenant["group_members"].join(tenant["groups"], on="group_id").group_by("profile_id").agg(groups="name")
     users = tenant["users"].select("profile_id", "iam_id", "user_id").join(names, on="profile_id", how="left")
-    owners = members.owners(counting).join(users, on="profile_id").with_columns(pl.col("groups").fill_null([]))
+    owners = members.select_owners(counting).join(users, on="profile_id").with_columns(pl.col("groups").fill_null([]))
     return owners.select("data_source_id", "iam_id", "user_id", "groups")
 
 
-def _applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions) -> pl.DataFrame:
+def _list_applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions) -> pl.DataFrame:
     sources = np.flatnonzero(target.applies)
-    instances = conditions.instances(sources, policy.condition) if len(sources) else sources.astype(np.int32)
+    instances = conditions.number_instances(sources, policy.condition) if len(sources) else sources.astype(np.int32)
     return pl.DataFrame(
         {"source": sources, "instance": instances, "certain": target.certain[sources]},
         schema={"source": pl.Int64, "instance": pl.Int32, "certain": pl.Boolean},
@@ -100,12 +100,12 @@ def _applied(policy: SubscriptionPolicy, target: Target, conditions: Conditions)
     )
 
 
-def _met(instance: int, mask: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> pl.DataFrame:
+def _list_met(instance: int, mask: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> pl.DataFrame:
     users = np.flatnonzero(mask).astype(np.uint32)
     return pl.DataFrame({"user": users}).select(instance=pl.lit(instance, dtype=pl.Int32), user="user")
 
 
-def _related(met: pl.DataFrame, applied: pl.DataFrame, data_source_ids: pl.Series, everybody: int) -> Grounded:
+def _relate(met: pl.DataFrame, applied: pl.DataFrame, data_source_ids: pl.Series, everybody: int) -> Grounded:
     guardrail = pl.col("guardrail")
     by_target = (
         applied.sort("policy_id")

@@ -43,7 +43,7 @@ class Meter:
     """Measures pieces of work one after the other, each against the memory at the time the meter was made."""
 
     def __init__(self) -> None:
-        self._base = _memory("self", "VmRSS")
+        self._base = _read_memory("self", "VmRSS")
 
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, Cost]:
         """Do the work; return its result and its cost."""
@@ -51,10 +51,10 @@ class Meter:
         start, cpu_start = perf_counter(), process_time()
         result = work(*args, **kwargs)
         seconds, cpu_seconds = perf_counter() - start, process_time() - cpu_start
-        return result, Cost(seconds, cpu_seconds, max(0.0, _memory("self", "VmHWM") - self._base))
+        return result, Cost(seconds, cpu_seconds, max(0.0, _read_memory("self", "VmHWM") - self._base))
 
 
-def alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def run_alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do the work in a fresh process and return its result; raises ``StoppedError`` where it does not finish."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -62,7 +62,7 @@ def alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     process.start()
     sender.close()
     try:
-        return _awaited(process, receiver)
+        return _await_result(process, receiver)
     finally:
         process.kill()
         process.join()
@@ -74,10 +74,10 @@ def _answer(
     sender.send(work(*args, **kwargs))
 
 
-def _awaited(process: BaseProcess, receiver: Connection) -> T:  # type: ignore[type-var]  # what the pipe brings
+def _await_result(process: BaseProcess, receiver: Connection) -> T:  # type: ignore[type-var]  # what the pipe brings
     deadline = monotonic() + TIME_LIMIT
     while not receiver.poll(0.1):
-        if _memory(process.pid or "self", "VmRSS") > MEMORY_LIMIT:
+        if _read_memory(process.pid or "self", "VmRSS") > MEMORY_LIMIT:
             message = f"stopped at {MEMORY_LIMIT:,} MB"
             raise StoppedError(message)
         if monotonic() > deadline:
@@ -90,7 +90,7 @@ def _awaited(process: BaseProcess, receiver: Connection) -> T:  # type: ignore[t
         raise StoppedError(message) from error
 
 
-def _memory(process: int | str, key: str) -> float:
-    """A figure of /proc/<process>/status in MB; 0 for a process that has just ended."""
+def _read_memory(process: int | str, key: str) -> float:
+    """Return a figure of /proc/<process>/status in MB; 0 for a process that has just ended."""
     found = re.search(rf"{key}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     return int(found[1]) * 1024 / 1e6 if found else 0.0

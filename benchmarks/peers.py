@@ -60,7 +60,7 @@ FROM subscribed JOIN targets USING (target)
 """Users and gates meet before the grants of every target multiply them, which is faster than the other way round."""
 
 
-def by_duckdb(relations: Path, folder: Path) -> Result:
+def run_duckdb(relations: Path, folder: Path) -> Result:
     """Joins and a list aggregate; what does not fit in memory goes to disk."""
     settings = {"memory_limit": DUCKDB_MEMORY, "temp_directory": str(folder), "preserve_insertion_order": "false"}
     with duckdb.connect(config={**settings}) as connection:
@@ -73,15 +73,15 @@ def by_duckdb(relations: Path, folder: Path) -> Result:
     return Result(cost, rows)
 
 
-def by_polars(relations: Path, folder: Path) -> Result:
+def run_polars(relations: Path, folder: Path) -> Result:
     """Join and group_by, streaming."""
-    query, meter = _polars_rows(load_grounded(relations)), Meter()
+    query, meter = _select_polars_rows(load_grounded(relations)), Meter()
     rows = folder / "polars.parquet"
     _, cost = meter.run(query.sink_parquet, rows, compression="zstd")
     return Result(cost, rows)
 
 
-def _polars_rows(grounded: Grounded) -> pl.LazyFrame:
+def _select_polars_rows(grounded: Grounded) -> pl.LazyFrame:
     met, targets, grants, gates = (frame.lazy() for frame in grounded)
     opened = gates.join(met, on="instance").group_by("gate", "user").agg(pl.len(), pl.col("needed").first())
     opened = opened.filter(pl.col("len") == pl.col("needed")).select("gate", "user")
@@ -94,41 +94,43 @@ def _polars_rows(grounded: Grounded) -> pl.LazyFrame:
     )
 
 
-def by_pyroaring(relations: Path, folder: Path) -> Result:
+def run_pyroaring(relations: Path, folder: Path) -> Result:
     """Union of the grants and intersection with the guardrails, target by target."""
     grounded = load_grounded(relations)
-    met = {instance: BitMap(users) for instance, users in _grouped(grounded.met, "instance", "user")}
-    needed = dict(_grouped(grounded.gates, "gate", "instance"))
-    grants = list(_grouped(grounded.grants, "target", "instance"))
+    met = {instance: BitMap(users) for instance, users in _group_rows(grounded.met, "instance", "user")}
+    needed = dict(_group_rows(grounded.gates, "gate", "instance"))
+    grants = list(_group_rows(grounded.grants, "target", "instance"))
     gate_of_target = dict(grounded.grants.select("target", "gate").iter_rows())
     meter = Meter()
 
     def pairs() -> Pairs:
-        opened = {gate: _folded(and_, met, instances) for gate, instances in needed.items()}
-        return {target: _folded(or_, met, instances) & opened[gate_of_target[target]] for target, instances in grants}
+        opened = {gate: _fold_bitmaps(and_, met, instances) for gate, instances in needed.items()}
+        return {
+            target: _fold_bitmaps(or_, met, instances) & opened[gate_of_target[target]] for target, instances in grants
+        }
 
     found, cost = meter.run(pairs)
     rows = folder / "pyroaring.parquet"
-    named = _pair_rows(found).join(grounded.targets.lazy(), on="target").select("user", "data_source_id", "scope")
+    named = _list_pair_rows(found).join(grounded.targets.lazy(), on="target").select("user", "data_source_id", "scope")
     named.sink_parquet(rows)
     return Result(cost, rows)
 
 
-def _folded(operator: Callable[[BitMap, BitMap], BitMap], met: dict[int, BitMap], instances: list[int]) -> BitMap:
+def _fold_bitmaps(operator: Callable[[BitMap, BitMap], BitMap], met: dict[int, BitMap], instances: list[int]) -> BitMap:
     return reduce(operator, (met.get(instance, BitMap()) for instance in instances))
 
 
-def _grouped(frame: pl.DataFrame, key: str, value: str) -> Iterator[tuple[int, list[int]]]:
+def _group_rows(frame: pl.DataFrame, key: str, value: str) -> Iterator[tuple[int, list[int]]]:
     return frame.group_by(key).agg(value).iter_rows()
 
 
-def _pair_rows(pairs: Pairs) -> pl.LazyFrame:
+def _list_pair_rows(pairs: Pairs) -> pl.LazyFrame:
     users = [np.frombuffer(found.to_array(), dtype=np.uint32) for found in pairs.values()]
     targets = np.repeat(np.array(list(pairs), dtype=np.uint32), [len(found) for found in users])
     return pl.LazyFrame({"target": targets, "user": np.concatenate(users)})
 
 
-def by_cedar(relations: Path, folder: Path) -> Result:
+def run_cedar(relations: Path, folder: Path) -> Result:
     """One decision per pair, for a sample; the policies that decided are Cedar's diagnostics."""
     grounded = load_grounded(relations)
     users = grounded.met["user"].unique().sort().sample(SAMPLED_USERS, seed=0).to_list()
@@ -137,14 +139,19 @@ def by_cedar(relations: Path, folder: Path) -> Result:
         pl.col("policy_id").fill_null(GUARDRAILS_ALONE)
     )
     policy_ids = grants["policy_id"].unique().sort().to_list()
-    policies, entities = _cedar_policies(policy_ids), json.dumps(_cedar_entities(grounded, users, grants))
+    policies, entities = _write_cedar_policies(policy_ids), json.dumps(_list_cedar_entities(grounded, users, grants))
     asked = list(product(users, targets.iter_rows(named=True)))
-    requests = [_cedar_request(user, target["target"]) for user, target in asked]
+    requests = [_make_cedar_request(user, target["target"]) for user, target in asked]
     answers, cost = Meter().run(cedarpy.is_authorized_batch, requests, policies, entities)
     rows = folder / "cedar.parquet"
     pl.DataFrame(
         [
-            (user, target["data_source_id"], target["scope"], _decided(answer, policy_ids, target["guardrail_ids"]))
+            (
+                user,
+                target["data_source_id"],
+                target["scope"],
+                _read_decision(answer, policy_ids, target["guardrail_ids"]),
+            )
             for (user, target), answer in zip(asked, answers, strict=True)
         ],
         schema=ROWS,
@@ -153,8 +160,8 @@ def by_cedar(relations: Path, folder: Path) -> Result:
     return Result(cost, rows, sample=len(asked))
 
 
-def _cedar_policies(policy_ids: list[int]) -> str:
-    """A permit per grant, in order, and one forbid for all guardrails."""
+def _write_cedar_policies(policy_ids: list[int]) -> str:
+    """Write a permit per grant, in order, and one forbid for all guardrails."""
     head = "(principal, action, resource)"
     permits = [
         f"permit{head} when {{ resource has p{n} && principal.met.contains(resource.p{n}) }};" for n in policy_ids
@@ -162,29 +169,29 @@ def _cedar_policies(policy_ids: list[int]) -> str:
     return "\n".join([*permits, f"forbid{head} unless {{ principal.met.containsAll(resource.needed) }};"])
 
 
-def _cedar_entities(grounded: Grounded, users: list[int], grants: pl.DataFrame) -> list[dict[str, object]]:
-    met = dict(_grouped(grounded.met.filter(pl.col("user").is_in(users)), "user", "instance"))
-    needed = dict(_grouped(grounded.gates, "gate", "instance"))
+def _list_cedar_entities(grounded: Grounded, users: list[int], grants: pl.DataFrame) -> list[dict[str, object]]:
+    met = dict(_group_rows(grounded.met.filter(pl.col("user").is_in(users)), "user", "instance"))
+    needed = dict(_group_rows(grounded.gates, "gate", "instance"))
     demands: dict[int, dict[str, object]] = {}
     for target, gate, policy_id, instance in grants.with_columns(
         pl.col("policy_id").fill_null(GUARDRAILS_ALONE)
     ).iter_rows():
         demands.setdefault(target, {"needed": needed[gate]})[f"p{policy_id}"] = instance
-    people = [_entity("User", user, {"met": met[user]}) for user in users]
-    return [*people, *(_entity("Target", target, attributes) for target, attributes in demands.items())]
+    people = [_make_entity("User", user, {"met": met[user]}) for user in users]
+    return [*people, *(_make_entity("Target", target, attributes) for target, attributes in demands.items())]
 
 
-def _entity(kind: str, number: int, attributes: dict[str, object]) -> dict[str, object]:
+def _make_entity(kind: str, number: int, attributes: dict[str, object]) -> dict[str, object]:
     return {"uid": {"type": kind, "id": str(number)}, "attrs": attributes, "parents": []}
 
 
-def _cedar_request(user: int, target: int) -> dict[str, object]:
+def _make_cedar_request(user: int, target: int) -> dict[str, object]:
     names = {"principal": f'User::"{user}"', "action": 'Action::"subscribe"', "resource": f'Target::"{target}"'}
     return {**names, "context": {}}
 
 
-def _decided(answer: cedarpy.AuthzResult, policy_ids: list[int], guardrail_ids: list[int]) -> list[int] | None:
-    """The ids of the policies that let somebody in, with the guardrails that were met; None where access is denied."""
+def _read_decision(answer: cedarpy.AuthzResult, policy_ids: list[int], guardrail_ids: list[int]) -> list[int] | None:
+    """Return the ids of the policies that let somebody in and of the guardrails met; None where access is denied."""
     if not answer.allowed:
         return None
     grants = [policy_ids[int(reason.removeprefix("policy"))] for reason in answer.diagnostics.reasons]
@@ -192,9 +199,9 @@ def _decided(answer: cedarpy.AuthzResult, policy_ids: list[int], guardrail_ids: 
 
 
 PEERS: dict[str, Callable[[Path, Path], Result]] = {
-    "DuckDB SQL": by_duckdb,
-    "Polars join + group_by": by_polars,
-    "pyroaring (pairs only)": by_pyroaring,
-    "cedarpy (sample)": by_cedar,
+    "DuckDB SQL": run_duckdb,
+    "Polars join + group_by": run_polars,
+    "pyroaring (pairs only)": run_pyroaring,
+    "cedarpy (sample)": run_cedar,
 }
 """Every peer by name."""

@@ -16,7 +16,7 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.frames.streaming import streamed
+from immuta_assets.frames.streaming import stream_frames
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.origin import Origin
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
@@ -40,9 +40,9 @@ class _World(NamedTuple):
     tables: pl.DataFrame
 
 
-def origin(tenant: Mapping[str, pl.DataFrame]) -> Origin:
+def make_origin(tenant: Mapping[str, pl.DataFrame]) -> Origin:
     """Where the rows come from."""
-    return Origin(TenantInfo.of(tenant["tenant"]).tenant_id, SNOWFLAKE, "alderbrook-eu", HOST)
+    return Origin(TenantInfo.read(tenant["tenant"]).tenant_id, SNOWFLAKE, "alderbrook-eu", HOST)
 
 
 def write_hour(tenant: Mapping[str, pl.DataFrame], hour: datetime, count: int, folder: Path, *, seed: int = 0) -> None:
@@ -50,20 +50,20 @@ def write_hour(tenant: Mapping[str, pl.DataFrame], hour: datetime, count: int, f
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     users = tenant["users"].filter(~pl.col("system_generated"))["snowflake_user"].drop_nulls()
-    world = _World([*users.shuffle(seed), *_STRANGERS], _tables(tenant, rng))
+    world = _World([*users.shuffle(seed), *_STRANGERS], _list_tables(tenant, rng))
     parts = [(start, min(_AT_ONCE, count - start)) for start in range(0, count, _AT_ONCE)]
 
     def frames(schema: type[dy.Schema]) -> Iterator[pl.DataFrame]:
         for start, length in parts:
-            yield _part(world, hour, start, length, seed)[schema]
+            yield _draw_part(world, hour, start, length, seed)[schema]
 
     for name, schema in (("statements", Statements), ("accesses", Accesses)):
-        rows = streamed(partial(frames, schema), schema.create_empty().schema)
+        rows = stream_frames(partial(frames, schema), schema.create_empty().schema)
         rows.sink_parquet(folder / f"{name}.parquet")
 
 
-def _tables(tenant: Mapping[str, pl.DataFrame], rng: np.random.Generator) -> pl.DataFrame:
-    """Every table with sets of its columns: the columns of ``Accesses`` but for the statement."""
+def _list_tables(tenant: Mapping[str, pl.DataFrame], rng: np.random.Generator) -> pl.DataFrame:
+    """List every table with sets of its columns: the columns of ``Accesses`` but for the statement."""
     columns = tenant["columns"].group_by("data_source_id").agg(pl.col("name").sort().alias("names"))
     registered = (
         tenant["data_sources"]
@@ -92,18 +92,20 @@ def _tables(tenant: Mapping[str, pl.DataFrame], rng: np.random.Generator) -> pl.
     )  # fmt: skip
 
 
-def _part(world: _World, hour: datetime, start: int, length: int, seed: int) -> dict[type[dy.Schema], pl.DataFrame]:
+def _draw_part(
+    world: _World, hour: datetime, start: int, length: int, seed: int
+) -> dict[type[dy.Schema], pl.DataFrame]:
     """Statements by number, from ``start`` on, and their accesses."""
     rng = np.random.default_rng([seed, start])
     failing = rng.random(length) < _FAILING
     objects = np.where(failing, 0, 1 + rng.poisson(_FURTHER_OBJECTS, length))
-    first = _popular(rng, world.tables.height, length)
+    first = _draw_popular(rng, world.tables.height, length)
     statements = pl.DataFrame(
         {
             "query_id": [
                 f"01bc{number:08x}-0302-4a1c-{number * 40503 % 65536:04x}" for number in range(start, start + length)
             ],
-            "user_name": pl.Series(world.users).gather(_popular(rng, len(world.users), length)),
+            "user_name": pl.Series(world.users).gather(_draw_popular(rng, len(world.users), length)),
             "table": world.tables["object_name"].gather(first),
             "failing": failing,
             "ended": rng.integers(0, 3_600_000_000, length),
@@ -114,25 +116,27 @@ def _part(world: _World, hour: datetime, start: int, length: int, seed: int) -> 
         }
     )
     return {
-        Statements: _as(Statements, statements.select(**_statement(hour))),
-        Accesses: _as(Accesses, _accesses(world.tables, statements["query_id"], objects, first, rng)),
+        Statements: _complete_columns(Statements, statements.select(**_describe_statement(hour))),
+        Accesses: _complete_columns(
+            Accesses, _draw_accesses(world.tables, statements["query_id"], objects, first, rng)
+        ),
     }
 
 
-def _popular(rng: np.random.Generator, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _draw_popular(rng: np.random.Generator, count: int, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Positions of which a few come up again and again."""
     return (count * rng.random(length) ** 3).astype(np.int64)
 
 
-def _as(schema: type[dy.Schema], rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with all columns of a schema; those that are missing are null."""
+def _complete_columns(schema: type[dy.Schema], rows: pl.DataFrame) -> pl.DataFrame:
+    """Give rows all columns of a schema; those that are missing are null."""
     missing = [name for name in schema.column_names() if name not in rows.columns]
     return rows.with_columns(pl.lit(None).alias(name) for name in missing).select(
         pl.col(name).cast(dtype) for name, dtype in schema.create_empty().schema.items()
     )
 
 
-def _statement(hour: datetime) -> dict[str, pl.Expr]:
+def _describe_statement(hour: datetime) -> dict[str, pl.Expr]:
     ended = pl.lit(hour, pl.Datetime("us", "UTC")) + pl.duration(microseconds="ended")
     text = (
         "SELECT customer_id, date_trunc('month', booked_at) AS month, sum(amount) AS amount, count(*) AS bookings\n"
@@ -164,14 +168,14 @@ def _statement(hour: datetime) -> dict[str, pl.Expr]:
     }
 
 
-def _accesses(
+def _draw_accesses(
     tables: pl.DataFrame,
     query_ids: pl.Series,
     objects: np.ndarray[tuple[int], np.dtype[np.int64]],
     first: np.ndarray[tuple[int], np.dtype[np.int64]],
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Each statement's objects: those beside the first table, so that none comes twice."""
+    """Draw the objects of each statement: those beside the first table, so that none comes twice."""
     statement = np.repeat(np.arange(len(objects)), objects)
     within = np.arange(len(statement)) - np.repeat(np.cumsum(objects) - objects, objects)
     table = (first[statement] + within) % tables.height

@@ -20,8 +20,8 @@ import polars as pl
 import typer
 
 from benchmarks import report, tenants
-from benchmarks.measuring import Cost, Meter, alone
-from benchmarks.platform_rows import COLLECTIONS, origin, write_hour
+from benchmarks.measuring import Cost, Meter, run_alone
+from benchmarks.platform_rows import COLLECTIONS, make_origin, write_hour
 from benchmarks.row_by_row import write_lines
 from immuta_assets.audit.events import uam
 from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
@@ -36,7 +36,7 @@ Statements = Annotated[int, typer.Option(help="Statements of the hour that is co
 Busy = Annotated[int, typer.Option(help="Statements of the busiest hour.", min=1)]
 
 
-class Compared(NamedTuple):
+class ComparedRun(NamedTuple):
     """One run: costs of each way over the same hour."""
 
     made: Cost
@@ -55,34 +55,36 @@ def main(
     """Compare events with the write limit and with row by row, and measure the busiest hour."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        tenant = _generated(preset, folder)
+        tenant = _generate_tenant(preset, folder)
         tenants.keep(tenant, folder / "tenant")
         for size, count in (("hour", statements), ("busy", busy)):
             write_hour(tenant, HOUR, count, folder / size)
-        compared = [_compared(folder) for _ in range(runs)]
-        agrees = _told(folder / "hour" / "events.parquet").equals(_read_lines(folder / "row_by_row.ndjson"))
-        events = _rows(folder / "hour")
-        costs = [alone(make_events, folder / "tenant", folder / "busy") for _ in range(runs)]
-        busy_events = _rows(folder / "busy")
+        compared = [_compare_ways(folder) for _ in range(runs)]
+        agrees = _read_events(folder / "hour" / "events.parquet").equals(_read_lines(folder / "row_by_row.ndjson"))
+        events = _count_rows(folder / "hour")
+        costs = [run_alone(make_events, folder / "tenant", folder / "busy") for _ in range(runs)]
+        busy_events = _count_rows(folder / "busy")
     _show(compared, events, agrees=agrees)
     _show_busy(costs, busy, busy_events)
     found = {"preset": preset, "statements": statements, "events": events, "row_by_row_agrees": agrees}
-    busiest = {"statements": busy, "events": busy_events, "costs": report.raw(costs)}
-    report.save(results, "query_events", found | _raw(compared) | {"busy": busiest})
+    busiest = {"statements": busy, "events": busy_events, "costs": report.list_raw(costs)}
+    report.save(results, "query_events", found | _list_raw(compared) | {"busy": busiest})
     if not agrees:
         raise typer.Exit(1)
 
 
-def _generated(preset: str, folder: Path) -> dict[str, pl.DataFrame]:
+def _generate_tenant(preset: str, folder: Path) -> dict[str, pl.DataFrame]:
     write_demo(folder / "dump", preset=preset, at=tenants.AT)
     return dump.read(folder / "dump", COLLECTIONS)
 
 
-def _compared(folder: Path) -> Compared:
+def _compare_ways(folder: Path) -> ComparedRun:
     tenant, hour = folder / "tenant", folder / "hour"
-    made = alone(make_events, tenant, hour)
-    sink, lines = (alone(write_json, way, hour / "events.parquet", folder / "json") for way in (_sink, _lines))
-    return Compared(made, sink, lines, alone(make_lines, tenant, hour, folder / "row_by_row.ndjson"))
+    made = run_alone(make_events, tenant, hour)
+    sink, lines = (
+        run_alone(write_json, way, hour / "events.parquet", folder / "json") for way in (_sink_events, _write_lines)
+    )
+    return ComparedRun(made, sink, lines, run_alone(make_lines, tenant, hour, folder / "row_by_row.ndjson"))
 
 
 def make_events(tenant: Path, hour: Path) -> Cost:
@@ -94,7 +96,7 @@ def make_events(tenant: Path, hour: Path) -> Cost:
         pl.scan_parquet(hour / "accesses.parquet"),
         None,
         snapshot,
-        origin=origin({"tenant": pl.read_parquet(tenant / "tenant.parquet")}),
+        origin=make_origin({"tenant": pl.read_parquet(tenant / "tenant.parquet")}),
         moment=READ,
         hold=True,
         registered_only=False,
@@ -108,11 +110,11 @@ def write_json(write: Callable[[pl.DataFrame, Path], None], events: Path, path: 
     return Meter().run(write, held, path)[1]
 
 
-def _sink(events: pl.DataFrame, path: Path) -> None:
+def _sink_events(events: pl.DataFrame, path: Path) -> None:
     events.lazy().sink_ndjson(path)
 
 
-def _lines(events: pl.DataFrame, path: Path) -> None:
+def _write_lines(events: pl.DataFrame, path: Path) -> None:
     with path.open("wb") as file:
         file.writelines(uam.encode_lines(events, SNOWFLAKE))
 
@@ -122,34 +124,38 @@ def make_lines(tenant: Path, hour: Path, path: Path) -> Cost:
     return Meter().run(write_lines, tenant, hour, path)[1]
 
 
-def _told(path: Path) -> pl.DataFrame:
+def _read_events(path: Path) -> pl.DataFrame:
     """Ids, actors and targets of events."""
-    return pl.read_parquet(path).select("id", _fields("actor", ("type", "id", "name")), _first_target()).sort("id")
+    return (
+        pl.read_parquet(path)
+        .select("id", _select_fields("actor", ("type", "id", "name")), _select_first_target())
+        .sort("id")
+    )
 
 
 def _read_lines(path: Path) -> pl.DataFrame:
-    """The same of JSON lines."""
+    """Read the same of JSON lines."""
     target = pl.Struct(dict.fromkeys(("id", "name"), pl.String()))
     schema = {"id": pl.String(), "actor": pl.Struct(dict.fromkeys(("type", "id", "name"), pl.String()))}
     read = pl.read_ndjson(path, schema=schema | {"targets": pl.List(target)})
-    return read.select("id", "actor", _first_target()).sort("id")
+    return read.select("id", "actor", _select_first_target()).sort("id")
 
 
-def _fields(column: str, names: Iterable[str]) -> pl.Expr:
+def _select_fields(column: str, names: Iterable[str]) -> pl.Expr:
     return pl.struct(pl.col(column).struct.field(name) for name in names).alias(column)
 
 
-def _first_target() -> pl.Expr:
+def _select_first_target() -> pl.Expr:
     target = pl.col("targets").list.first().struct
     return pl.struct(target.field("id"), target.field("name")).alias("target")
 
 
-def _rows(hour: Path) -> int:
+def _count_rows(hour: Path) -> int:
     return int(pl.scan_parquet(hour / "events.parquet").select(pl.len()).collect().item())
 
 
-def _show(compared: list[Compared], events: int, *, agrees: bool) -> None:
-    middle = Compared(*(report.middle(costs) for costs in zip(*compared, strict=True)))
+def _show(compared: list[ComparedRun], events: int, *, agrees: bool) -> None:
+    middle = ComparedRun(*(report.take_middle(costs) for costs in zip(*compared, strict=True)))
     limit = min(middle.sink, middle.lines)
     report.show(
         f"{events:,} events: {limit.seconds / middle.made.seconds:.0%} of the write limit in time, "
@@ -158,21 +164,21 @@ def _show(compared: list[Compared], events: int, *, agrees: bool) -> None:
         f"{'the same' if agrees else 'SOMETHING ELSE'}",
         report.TIMED,
         [
-            report.timed("rows to the file of events", middle.made, events, "events"),
-            report.timed("JSON lines from memory, Polars", middle.sink, events, "events"),
-            report.timed("JSON lines from memory, uam.lines", middle.lines, events, "events"),
-            report.timed("rows to JSON lines, row by row", middle.row_by_row, events, "events"),
+            report.format_timed("rows to the file of events", middle.made, events, "events"),
+            report.format_timed("JSON lines from memory, Polars", middle.sink, events, "events"),
+            report.format_timed("JSON lines from memory, uam.lines", middle.lines, events, "events"),
+            report.format_timed("rows to JSON lines, row by row", middle.row_by_row, events, "events"),
         ],
     )
 
 
 def _show_busy(costs: list[Cost], statements: int, events: int) -> None:
-    row = report.timed("rows to the file of events", report.middle(costs), events, "events")
+    row = report.format_timed("rows to the file of events", report.take_middle(costs), events, "events")
     report.show(f"An hour of {statements:,} statements, {events:,} events", report.TIMED, [row])
 
 
-def _raw(compared: list[Compared]) -> dict[str, object]:
-    return {name: report.raw(getattr(each, name) for each in compared) for name in Compared._fields}
+def _list_raw(compared: list[ComparedRun]) -> dict[str, object]:
+    return {name: report.list_raw(getattr(each, name) for each in compared) for name in ComparedRun._fields}
 
 
 if __name__ == "__main__":

@@ -29,18 +29,18 @@ TIMED = ("", *FIGURES, "a second")
 Results = Annotated[Path, typer.Option(help="Folder of the JSON file.")]
 
 
-def middle(costs: Iterable[Cost]) -> Cost:
-    """The median of each figure."""
+def take_middle(costs: Iterable[Cost]) -> Cost:
+    """Return the median of each figure."""
     return Cost(*(median(figures) for figures in zip(*costs, strict=True)))
 
 
-def timed(what: str, cost: Cost, count: int, unit: str) -> list[str]:
-    """What was done, what it took, and how many a second: a row under ``TIMED``."""
-    return [what, *figures(cost), f"{count / cost.seconds:,.0f} {unit}"]
+def format_timed(what: str, cost: Cost, count: int, unit: str) -> list[str]:
+    """Return a row under ``TIMED``: what was done, what it took, and how many a second."""
+    return [what, *format_figures(cost), f"{count / cost.seconds:,.0f} {unit}"]
 
 
-def figures(cost: Cost) -> list[str]:
-    """A cost as a table shows it, in the order of ``FIGURES``."""
+def format_figures(cost: Cost) -> list[str]:
+    """Return a cost as a table shows it, in the order of ``FIGURES``."""
     return [f"{cost.seconds:,.2f}", f"{cost.cpu_seconds:,.2f}", f"{cost.megabytes:,.0f}"]
 
 
@@ -58,15 +58,15 @@ def show(title: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> 
 def save(folder: Path, name: str, found: Mapping[str, object]) -> None:
     """Write what was found, with the machine and the moment, to ``<folder>/<name>.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    circumstances = {"benchmark": name, "at": datetime.now(UTC).isoformat(), "machine": _machine()}
+    circumstances = {"benchmark": name, "at": datetime.now(UTC).isoformat(), "machine": _describe_machine()}
     (folder / f"{name}.json").write_text(json.dumps(circumstances | {**found}, indent=2), encoding="utf-8")
 
 
-def raw(costs: Iterable[Cost]) -> list[dict[str, float]]:
+def list_raw(costs: Iterable[Cost]) -> list[dict[str, float]]:
     """Costs as JSON."""
     return [cost._asdict() for cost in costs]
 
 
-def _machine() -> dict[str, object]:
+def _describe_machine() -> dict[str, object]:
     versions = {"duckdb": duckdb.__version__, "numpy": np.__version__, "polars": pl.__version__}
     return {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version(), **versions}

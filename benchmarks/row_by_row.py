@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from benchmarks.platform_rows import origin
+from benchmarks.platform_rows import make_origin
 from benchmarks.tenants import load
 from immuta_assets.audit.queries.events import NAMESPACE, TEXT_LIMIT
 
@@ -35,7 +35,7 @@ def write_lines(tenant: Path, hour: Path, path: Path) -> None:
 
 
 def _read(hour: Path) -> Iterator[tuple[Row, list[Row]]]:
-    """Each statement with its accesses."""
+    """Yield each statement with its accesses."""
     accesses: dict[str, list[Row]] = {}
     for row in pl.read_parquet(hour / "accesses.parquet").iter_rows(named=True):
         accesses.setdefault(row["query_id"], []).append(row)
@@ -47,7 +47,7 @@ class _World:
     """The tenant in dictionaries."""
 
     def __init__(self, tenant: Mapping[str, pl.DataFrame]) -> None:
-        self._origin = origin(tenant)
+        self._origin = make_origin(tenant)
         people = tenant["users"].filter(~pl.col("system_generated"))
         self._users = {user["snowflake_user"]: user for user in people.iter_rows(named=True)}
         self._tag_ids = dict(tenant["tags"].select("name", "tag_id").iter_rows())
@@ -78,7 +78,7 @@ class _World:
         ]
 
     def events(self, statement: Row, accesses: list[Row]) -> Iterator[Row]:
-        """An event per object, or one."""
+        """Yield an event per object, or one."""
         if not accesses:
             yield self._event(statement, None, [statement["query_id"]])
         for number, accessed in enumerate(sorted(accesses, key=itemgetter("object_name"))):

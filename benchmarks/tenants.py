@@ -36,15 +36,15 @@ class Size(NamedTuple):
         return self.users * self.data_sources
 
 
-def generated(preset: str) -> dict[str, pl.DataFrame]:
-    """The demo of a preset."""
+def generate(preset: str) -> dict[str, pl.DataFrame]:
+    """Return the demo of a preset."""
     with TemporaryDirectory() as folder:
         write_demo(Path(folder), preset=preset, at=AT)
         return dump.read(Path(folder), COLLECTIONS)
 
 
-def dense(preset: str, widened: int) -> dict[str, pl.DataFrame]:
-    """The demo of a preset in which that many more grants apply to every data source.
+def widen_policies(preset: str, widened: int) -> dict[str, pl.DataFrame]:
+    """Return the demo of a preset in which that many more grants apply to every data source.
 
     Grants by groups or attributes only: further guardrails would let nobody through, grants of other levels conflict.
     """
@@ -52,13 +52,13 @@ def dense(preset: str, widened: int) -> dict[str, pl.DataFrame]:
         write_demo(Path(folder), preset=preset, at=AT)
         lines = (Path(folder) / "policies.ndjson").read_bytes().splitlines()
         policies = [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
-        for policy in [policy for policy in policies if _widenable(policy)][:widened]:
+        for policy in [policy for policy in policies if _is_widenable(policy)][:widened]:
             policy["circumstances"] = []
         dump.write(Path(folder), "policies", policies)
         return dump.read(Path(folder), COLLECTIONS)
 
 
-def _widenable(policy: Mapping[str, object]) -> bool:
+def _is_widenable(policy: Mapping[str, object]) -> bool:
     match policy:
         case {"type": "subscription", "actions": [{"subscriptionType": "policy" | "advanced", **action}, *_]}:
             kind = action.get("accessType", "GRANT" if action.get("shareResponsibility", True) else "GUARDRAIL")
@@ -67,8 +67,8 @@ def _widenable(policy: Mapping[str, object]) -> bool:
             return False
 
 
-def thinned(tenant: Tenant, *, users: float = 1, data_sources: float = 1) -> dict[str, pl.DataFrame]:
-    """The tenant with a share of its users and of its data sources, drawn alike each time."""
+def thin(tenant: Tenant, *, users: float = 1, data_sources: float = 1) -> dict[str, pl.DataFrame]:
+    """Return the tenant with a share of its users and of its data sources, drawn alike each time."""
     return {
         **tenant,
         "users": tenant["users"].sample(fraction=users, seed=0),
@@ -76,7 +76,7 @@ def thinned(tenant: Tenant, *, users: float = 1, data_sources: float = 1) -> dic
     }
 
 
-def size(tenant: Tenant) -> Size:
+def measure_size(tenant: Tenant) -> Size:
     """How large the work is."""
     return Size(
         tenant["users"].filter(~pl.col("disabled"), ~pl.col("system_generated")).height,
@@ -93,5 +93,5 @@ def keep(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
 
 
 def load(folder: Path) -> dict[str, pl.DataFrame]:
-    """The frames that ``keep`` wrote."""
+    """Return the frames that ``keep`` wrote."""
     return {path.stem: pl.read_parquet(path) for path in folder.glob("*.parquet")}

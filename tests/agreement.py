@@ -17,7 +17,7 @@ from strategies import RawTenant
 
 from immuta_assets.outcomes.evaluation import COLLECTIONS, evaluate
 from immuta_assets.outcomes.profiles import from_frames, to_frames
-from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.policies.rules import parse_policies
 from immuta_assets.tenant import dump
 
 
@@ -44,13 +44,13 @@ def agreed(tenant: RawTenant, frames: Mapping[str, pl.DataFrame] | None = None) 
     frame = outcomes.scan().collect()
     assert rows(frame) == verdict.rows
     assert outcomes.rows == len(verdict.rows)
-    assert outcomes.duplicates() == 0
+    assert outcomes.count_duplicates() == 0
     assert_frame_equal(from_frames(to_frames(outcomes), outcomes.export_date).scan().collect(), frame)
     assert frame["data_source_id"].is_sorted()
     assert frame["column_id"].null_count() == frame.height
     conflicts = [Conflict(found.data_source_id, found.scope, tuple(found.policy_ids)) for found in evaluation.conflicts]
     assert sorted(conflicts) == verdict.conflicts
-    invalid = {policy.policy_id for policy in subscription_policies(frames["policies"]) if policy.invalid}
+    invalid = {policy.policy_id for policy in parse_policies(frames["policies"]) if policy.invalid}
     assert invalid == verdict.invalid
     assert {(found.policy_id, found.position) for found in evaluation.unusable} == verdict.unusable
     return verdict

@@ -11,11 +11,11 @@ from uuid import uuid4
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.layouts.parquet import write
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.parquet import write_table
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store import Store
-from immuta_assets.publishing.publish import Published, Release, publish
+from immuta_assets.publishing.publish import PublishedTable, Release, publish
 
 
 class People(dy.Schema):
@@ -39,16 +39,16 @@ def export(folder: Path, date: datetime = DAY, *, rows: int = 3) -> dict[str, Pa
         pl.lit(date).cast(pl.Datetime("us")).alias("export_date")
     )
     files = {name: folder / f"{name}.parquet" for name in LAYOUT.tables}
-    write(names, People, files["people-metadata"], export_date=date)
-    write(names.head(0), Pets, files["pets"], export_date=date)
+    write_table(names, People, files["people-metadata"], export_date=date)
+    write_table(names.head(0), Pets, files["pets"], export_date=date)
     return files
 
 
 def release(files: Mapping[str, Path], layout: Layout = LAYOUT) -> Release:
-    return Release(layout, files, code_version(layout))
+    return Release(layout, files, compute_code_version(layout))
 
 
-def publish_to(stores: Sequence[Store], files: Mapping[str, Path], **options: Any) -> list[Published]:
+def publish_to(stores: Sequence[Store], files: Mapping[str, Path], **options: Any) -> list[PublishedTable]:
     """Publish an export of the small layout, as a run of its own unless the options name one."""
     chosen = {"run_id": uuid4().hex, "snapshot_id": "acme 2026-11-20"} | options
     return publish([release(files)], stores, **chosen)

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from immuta_assets.layouts import parquet
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store
 from immuta_assets.publishing.publish import Release, publish
@@ -22,7 +22,7 @@ def written(folder: Path, version: str, export_date: datetime) -> dict[str, Path
     for table, path in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         schema = LAYOUTS[version].tables[table]
-        parquet.write(schema.create_empty(lazy=True), schema, path, export_date=export_date)
+        parquet.write_table(schema.create_empty(lazy=True), schema, path, export_date=export_date)
     return files
 
 
@@ -31,7 +31,9 @@ def publish_sets(
 ) -> None:
     """Publish layouts (by default prpr2) of an export; ``contract`` stands for that of older code."""
     releases = [
-        Release(LAYOUTS[version], written(folder, version, export_date), contract or code_version(LAYOUTS[version]))
+        Release(
+            LAYOUTS[version], written(folder, version, export_date), contract or compute_code_version(LAYOUTS[version])
+        )
         for version in versions or ("prpr2",)
     ]
     publish(releases, [store], run_id=uuid4().hex, snapshot_id="acme 1")

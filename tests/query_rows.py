@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dataframely as dy
@@ -13,6 +13,7 @@ from immuta_assets.platforms.registry import PLATFORMS
 
 RECEIVED = datetime(2026, 3, 1, 7, 5, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
+LAST = LATER + timedelta(hours=1)
 SNOWFLAKE = Origin("acme.example", PLATFORMS["SNOWFLAKE"], "acme-eu", "acme.snowflake.example")
 DATABRICKS = Origin("acme.example", PLATFORMS["DATABRICKS"], "dbc-1", "dbc-1.databricks.example")
 Row = dict[str, Any]

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from benchmarks.agreement import agree, agree_on_sample
-from benchmarks.engine import written
-from benchmarks.measuring import Meter, StoppedError, alone
+from benchmarks.engine import measure_outcomes
+from benchmarks.measuring import Meter, StoppedError, run_alone
 from benchmarks.peers import PEERS
 
 ROOT = Path(__file__).parents[1]
@@ -107,4 +107,4 @@ def test_a_meter_sees_memory_that_is_already_free_again() -> None:
 
 def test_work_that_fails_in_its_process_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoppedError, match="failed"):
-        alone(written, tmp_path / "missing")
+        run_alone(measure_outcomes, tmp_path / "missing")

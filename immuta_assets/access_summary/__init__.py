@@ -14,16 +14,16 @@ import polars as pl
 from immuta_assets.access_summary import catalog, domains, people, policies, products, requests
 
 TABLES: dict[str, Callable[..., pl.LazyFrame]] = {
-    "policy-metadata": policies.policy_metadata,
-    "datasource-metadata": catalog.datasource_metadata,
-    "column-metadata": catalog.column_metadata,
-    "user-metadata": people.user_metadata,
-    "tag-metadata": catalog.tag_metadata,
-    "domain-metadata": domains.domain_metadata,
-    "access-requests": requests.access_requests,
-    "request-determinations": requests.request_determinations,
-    "request-duas": requests.request_duas,
-    "data-products": products.data_products,
-    "data-product-assets": products.data_product_assets,
+    "policy-metadata": policies.build_policy_metadata,
+    "datasource-metadata": catalog.build_datasource_metadata,
+    "column-metadata": catalog.build_column_metadata,
+    "user-metadata": people.build_user_metadata,
+    "tag-metadata": catalog.build_tag_metadata,
+    "domain-metadata": domains.build_domain_metadata,
+    "access-requests": requests.build_access_requests,
+    "request-determinations": requests.build_request_determinations,
+    "request-duas": requests.build_request_duas,
+    "data-products": products.build_data_products,
+    "data-product-assets": products.build_data_product_assets,
 }
 """How each table is computed, by export name."""

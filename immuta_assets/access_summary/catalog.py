@@ -1,10 +1,10 @@
-"""The tables ``datasource-metadata``, ``column-metadata`` and ``tag-metadata``: what policies speak about."""
+"""The tables ``datasource-metadata``, ``column-metadata`` and ``tag-metadata``: what policies target."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from immuta_assets.access_summary.tables import table, without_zone
+from immuta_assets.access_summary.tables import drop_zone, finish_table
 from immuta_assets.layouts import prpr2
 from immuta_assets.tenant.info import TenantInfo
 
@@ -12,8 +12,8 @@ from immuta_assets.tenant.info import TenantInfo
 _TAG_ORDER = ["target_type", "target_id", "tag_name", "as_of", "source", "context", "tag_description"]
 
 
-def datasource_metadata(tenant: TenantInfo, data_sources: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per data source, disabled ones included; columns of ``prpr2.DatasourceMetadata``."""
+def build_datasource_metadata(tenant: TenantInfo, data_sources: pl.LazyFrame) -> pl.LazyFrame:
+    """Build one row per data source, disabled ones included; columns of ``prpr2.DatasourceMetadata``."""
     rows = data_sources.select(
         "data_source_id",
         "technology",
@@ -22,14 +22,14 @@ def datasource_metadata(tenant: TenantInfo, data_sources: pl.LazyFrame) -> pl.La
         is_enabled=~pl.col("deleted"),
         connection="connection_string",
         data_source_type=pl.col("type").fill_null("TABLE"),
-        data_source_created_at=without_zone("created_at"),
+        data_source_created_at=drop_zone("created_at"),
         data_source_health=pl.col("health").fill_null("unknown"),
     )
-    return table(rows, prpr2.DatasourceMetadata, tenant, by=["data_source_id"])
+    return finish_table(rows, prpr2.DatasourceMetadata, tenant, by=["data_source_id"])
 
 
-def column_metadata(tenant: TenantInfo, columns: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per column, those of unknown data sources included; columns of ``prpr2.ColumnMetadata``."""
+def build_column_metadata(tenant: TenantInfo, columns: pl.LazyFrame) -> pl.LazyFrame:
+    """Build one row per column, those of unknown data sources included; columns of ``prpr2.ColumnMetadata``."""
     rows = columns.select(
         "column_id",
         "data_source_id",
@@ -37,13 +37,13 @@ def column_metadata(tenant: TenantInfo, columns: pl.LazyFrame) -> pl.LazyFrame:
         column_description="description",
         column_data_type=pl.coalesce("remote_type", "data_type"),
     )
-    return table(rows, prpr2.ColumnMetadata, tenant, by=["data_source_id", "column_name"])
+    return finish_table(rows, prpr2.ColumnMetadata, tenant, by=["data_source_id", "column_name"])
 
 
-def tag_metadata(
+def build_tag_metadata(
     tenant: TenantInfo, data_sources: pl.LazyFrame, columns: pl.LazyFrame, tags: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per tag on a data source or a column; columns of ``prpr2.TagMetadata``.
+    """Build one row per tag on a data source or a column; columns of ``prpr2.TagMetadata``.
 
     ``as_of`` falls back to the creation of the data source; a column has none, so there it is the moment of the dump.
     """
@@ -59,15 +59,15 @@ def tag_metadata(
         target_id="column_id",
         target_type=pl.lit("COLUMN"),
     )
-    applied = pl.concat([_applied(on_data_sources), _applied(on_columns)])
+    applied = pl.concat([_unfold_tags(on_data_sources), _unfold_tags(on_columns)])
     known = tags.select(tag_name="name", known_description="description")
     rows = applied.join(known, on="tag_name", how="left").with_columns(
         tag_description=pl.coalesce("tag_description", "known_description"),
     )
-    return table(rows, prpr2.TagMetadata, tenant, by=_TAG_ORDER)
+    return finish_table(rows, prpr2.TagMetadata, tenant, by=_TAG_ORDER)
 
 
-def _applied(targets: pl.LazyFrame) -> pl.LazyFrame:
+def _unfold_tags(targets: pl.LazyFrame) -> pl.LazyFrame:
     """Unfold ``tags`` of each target, defaults filled in; ``created_at`` stands in for a missing moment."""
     tag = pl.col("tags").struct
     return (

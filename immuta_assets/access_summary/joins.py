@@ -1,6 +1,6 @@
 """The joins between the tables of the export, and the ids that find no partner in them.
 
-They are those of the pages "Latest access summary export schema reference guide (prpr2)" (Possible joins) and "Access
+The joins come from the pages "Latest access summary export schema reference guide (prpr2)" (Possible joins) and "Access
 summary export" (use cases). Add a join as a line of ``JOINS``. References within the tenant itself belong to
 ``tenant.references``.
 """
@@ -31,14 +31,14 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Unmatched:
+class UnmatchedIds:
     """How many different ids find no partner, and the first ten of them as text."""
 
     count: int
     sample: list[str]
 
 
-def _tagged(target_type: str) -> pl.Expr:
+def _select_target_ids(target_type: str) -> pl.Expr:
     return pl.when(pl.col("target_type") == target_type).then("target_id")
 
 
@@ -57,11 +57,11 @@ JOINS: tuple[Join, ...] = (
     Join(
         "tags_to_data_sources",
         "tag-metadata",
-        _tagged("DATA_SOURCE"),
+        _select_target_ids("DATA_SOURCE"),
         "datasource-metadata",
         _DATA_SOURCE,
     ),
-    Join("tags_to_columns", "tag-metadata", _tagged("COLUMN"), "column-metadata", pl.col("column_id")),
+    Join("tags_to_columns", "tag-metadata", _select_target_ids("COLUMN"), "column-metadata", pl.col("column_id")),
     Join("domains_to_data_sources", "domain-metadata", _DATA_SOURCE, "datasource-metadata", _DATA_SOURCE),
     Join(
         "policies_to_owners",
@@ -80,18 +80,18 @@ JOINS: tuple[Join, ...] = (
     Join("requests_to_recipients", "access-requests", _USER, "user-metadata", _USER),
     Join("requests_to_requestors", "access-requests", pl.col("global_requestor_id"), "user-metadata", _USER),
 )
-"""Every join that the export's users are told to make."""
+"""Every join that the guides tell readers of the export to make."""
 
 
-def unmatched(join: Join, left: pl.LazyFrame, right: pl.LazyFrame) -> Unmatched:
+def find_unmatched(join: Join, left: pl.LazyFrame, right: pl.LazyFrame) -> UnmatchedIds:
     """Find the ids of ``left`` without a partner in ``right``; only distinct ids are ever held in memory.
 
     Ids compare as text: the layout holds those of data sources as numbers here and as text there.
     """
-    lost = _ids(left, join.left_key).join(_ids(right, join.right_key), on="id", how="anti")
+    lost = _list_ids(left, join.left_key).join(_list_ids(right, join.right_key), on="id", how="anti")
     ids = lost.collect(engine="streaming")["id"].sort()
-    return Unmatched(len(ids), ids.head(_SAMPLE_SIZE).to_list())
+    return UnmatchedIds(len(ids), ids.head(_SAMPLE_SIZE).to_list())
 
 
-def _ids(frame: pl.LazyFrame, key: pl.Expr) -> pl.LazyFrame:
+def _list_ids(frame: pl.LazyFrame, key: pl.Expr) -> pl.LazyFrame:
     return frame.select(id=key).unique().select(pl.col("id").cast(pl.String)).drop_nulls()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from immuta_assets.access_summary.tables import SYSTEM, table, with_creator, without_zone
+from immuta_assets.access_summary.tables import SYSTEM, add_creator, drop_zone, finish_table
 from immuta_assets.layouts import prpr2
-from immuta_assets.policies.rules import subscription_policies
+from immuta_assets.policies.rules import parse_policies
 from immuta_assets.tenant.info import TenantInfo
 
 _POLICY = {
@@ -27,11 +27,11 @@ _POLICY = {
 }
 
 
-def policy_metadata(tenant: TenantInfo, policies: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per subscription policy, invalid ones included; columns of ``prpr2.PolicyMetadata``."""
-    found = subscription_policies(policies.collect())
+def build_policy_metadata(tenant: TenantInfo, policies: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
+    """Build one row per subscription policy, invalid ones included; columns of ``prpr2.PolicyMetadata``."""
+    found = parse_policies(policies.collect())
     frame = pl.LazyFrame([[getattr(policy, name) for name in _POLICY] for policy in found], _POLICY, orient="row")
-    rows = with_creator(frame, users).select(
+    rows = add_creator(frame, users).select(
         "who",
         "object",
         "access_type",
@@ -39,10 +39,10 @@ def policy_metadata(tenant: TenantInfo, policies: pl.LazyFrame, users: pl.LazyFr
         "policy_id",
         policy="text",
         policy_name="name",
-        creation_date=without_zone("created_at"),
+        creation_date=drop_zone("created_at"),
         owner=pl.coalesce("created_by_name", "creator_name", pl.lit(SYSTEM)),
         owner_global_user_id="creator_global_user_id",
         link=pl.format("{}/policies/global/{}", pl.lit(tenant.url), "policy_id"),
         source=pl.when("system_generated").then(pl.lit(SYSTEM)).otherwise(pl.lit("GLOBAL")),
     )
-    return table(rows, prpr2.PolicyMetadata, tenant, by=["policy_id"])
+    return finish_table(rows, prpr2.PolicyMetadata, tenant, by=["policy_id"])

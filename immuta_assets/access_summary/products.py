@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from immuta_assets.access_summary.tables import SYSTEM, table
+from immuta_assets.access_summary.tables import SYSTEM, finish_table
 from immuta_assets.layouts import prpr2
 from immuta_assets.tenant.info import TenantInfo
 
 
-def data_products(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per data product, suspended ones included; columns of ``prpr2.DataProducts``."""
+def build_data_products(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFrame:
+    """Build one row per data product, suspended ones included; columns of ``prpr2.DataProducts``."""
     rows = data_products.select(
         "data_product_id",
         data_product_name="name",
@@ -20,12 +20,12 @@ def data_products(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFra
         data_product_smes=pl.col("sme_global_user_ids").fill_null([]),
         data_product_suspended="suspended",
     )
-    return table(rows, prpr2.DataProducts, tenant, by=["data_product_id"])
+    return finish_table(rows, prpr2.DataProductMetadata, tenant, by=["data_product_id"])
 
 
-def data_product_assets(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per data source of a data product, each once; columns of ``prpr2.DataProductAssets``."""
+def build_data_product_assets(tenant: TenantInfo, data_products: pl.LazyFrame) -> pl.LazyFrame:
+    """Build one row per data source of a data product, each once; columns of ``prpr2.DataProductAssets``."""
     assets = data_products.select("data_product_id", data_source_id="data_source_ids").explode("data_source_id")
-    return table(
+    return finish_table(
         assets.drop_nulls().unique(), prpr2.DataProductAssets, tenant, by=["data_product_id", "data_source_id"]
     )

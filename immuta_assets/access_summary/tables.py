@@ -1,4 +1,4 @@
-"""The steps that all tables of the access summary share: UTC without a zone, who created it, the contract's columns.
+"""The steps that all tables of the access summary share: naive UTC, creators, the columns of the contract.
 
 Add a step here only when tables of two families need it.
 """
@@ -11,22 +11,24 @@ import polars as pl
 from immuta_assets.tenant.info import TenantInfo
 
 SYSTEM = "SYSTEM"
-"""Stands for whoever did what no user did."""
+"""The owner or creator in the export where no user is one."""
 
 
-def table(rows: pl.LazyFrame, schema: type[dy.Schema], tenant: TenantInfo, by: list[str] | None = None) -> pl.LazyFrame:
+def finish_table(
+    rows: pl.LazyFrame, schema: type[dy.Schema], tenant: TenantInfo, by: list[str] | None = None
+) -> pl.LazyFrame:
     """Give ``rows`` their export date, the columns of ``schema`` in its order, and the row order ``by``, or theirs."""
     dated = rows.with_columns(export_date=pl.lit(tenant.export_date, pl.Datetime("us")))
     complete = dated.select(schema.column_names())
     return complete.sort(by) if by else complete
 
 
-def without_zone(column: str) -> pl.Expr:
-    """A UTC timestamp as the export holds it: without a zone."""
+def drop_zone(column: str) -> pl.Expr:
+    """Drop the zone of a UTC timestamp, as the export holds it."""
     return pl.col(column).dt.replace_time_zone(None)
 
 
-def with_creator(rows: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
+def add_creator(rows: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
     """Add ``creator_name`` (null where unknown) and ``creator_global_user_id`` of the profile id ``created_by``.
 
     The latter falls back to the profile id as text, then to SYSTEM.
@@ -38,6 +40,6 @@ def with_creator(rows: pl.LazyFrame, users: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def memberships(groups: pl.LazyFrame, group_members: pl.LazyFrame) -> pl.LazyFrame:
+def join_members(groups: pl.LazyFrame, group_members: pl.LazyFrame) -> pl.LazyFrame:
     """Return the members of known groups: all columns of ``groups`` and ``profile_id``, which may be unknown."""
     return group_members.join(groups, on="group_id")

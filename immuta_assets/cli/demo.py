@@ -58,7 +58,7 @@ def _write_history(folder: Path, seed: int, at: datetime) -> dict[str, int]:
     from immuta_assets.platforms.embedded import reader as embedded  # noqa: PLC0415
     from immuta_assets.tenant import dump  # noqa: PLC0415
 
-    statements, accesses = demo.history(dump.read(folder, demo.COLLECTIONS), seed=seed, at=at)
+    statements, accesses = demo.draw_history(dump.read(folder, demo.COLLECTIONS), seed=seed, at=at)
     embedded.write_history(folder / "history.duckdb", statements, accesses)
     (folder / "connections.yaml").write_text(demo.CONNECTIONS, encoding="utf-8")
     return {"statements of query history": statements.height}

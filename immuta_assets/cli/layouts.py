@@ -55,13 +55,13 @@ app = typer.Typer(no_args_is_help=True, help="Look at the versions of the export
 def list_layouts(*, day: Day = None, as_json: Json = False) -> None:
     """List the versions, each with the life that IMMUTA_ASSETS_LAYOUTS gives it on an export day."""
     with console.report_errors():
-        from immuta_assets.layouts.versions import LAYOUTS, newest  # noqa: PLC0415
+        from immuta_assets.layouts.versions import LAYOUTS, find_newest  # noqa: PLC0415
 
         settings = load()
         chosen_day = day or _find_open_day(settings)
         choice = choose_layouts(settings)
         lives = [(layout, life(layout.version, choice, chosen_day)) for layout in LAYOUTS.values()]
-        stale = stale_layouts(choice, chosen_day, newest())
+        stale = stale_layouts(choice, chosen_day, find_newest())
         if as_json:
             _print_json(
                 {"export_day": str(chosen_day), "layouts": [_summarize(*each) for each in lives], "stale": stale}
@@ -87,14 +87,14 @@ def show_layout(name: Name, *, as_json: Json = False) -> None:
 def diff_layouts(old: Old, new: New, *, as_json: Json = False) -> None:
     """Show what changes from one version to another, what of it breaks queries, and what their owners have to do."""
     with console.report_errors():
-        from immuta_assets.layouts.diff import diff  # noqa: PLC0415
-        from immuta_assets.layouts.documents import CHANGE_HEADINGS, change_rows  # noqa: PLC0415
+        from immuta_assets.layouts.diff import compare_layouts  # noqa: PLC0415
+        from immuta_assets.layouts.documents import CHANGE_HEADINGS, list_change_rows  # noqa: PLC0415
 
-        changes = diff(_find_layout(old), _find_layout(new))
+        changes = compare_layouts(_find_layout(old), _find_layout(new))
         if as_json:
             _print_json([change._asdict() for change in changes])
         else:
-            _print_table(CHANGE_HEADINGS, change_rows(changes))
+            _print_table(CHANGE_HEADINGS, list_change_rows(changes))
 
 
 @app.command("sql")
@@ -106,9 +106,9 @@ def print_sql(
 ) -> None:
     """Print the SQL by which consumers read a version: storage set-up, external tables, views that outlive it."""
     with console.report_errors(), _report_bad_input():
-        from immuta_assets.layouts.consumers import PLATFORMS, script, sql  # noqa: PLC0415
+        from immuta_assets.layouts.consumers import PLATFORMS, build_sql, render_script  # noqa: PLC0415
 
-        typer.echo(script(sql(PLATFORMS[platform], _find_layout(layout), location)), nl=False)
+        typer.echo(render_script(build_sql(PLATFORMS[platform], _find_layout(layout), location)), nl=False)
 
 
 @app.command("cutover")
@@ -121,9 +121,11 @@ def print_cutover(
 ) -> None:
     """Print the steps by which consumers come from one version to a newer one, as SQL with what to check."""
     with console.report_errors(), _report_bad_input():
-        from immuta_assets.layouts.consumers import PLATFORMS, cutover, guide  # noqa: PLC0415
+        from immuta_assets.layouts.consumers import PLATFORMS, plan_cutover, render_guide  # noqa: PLC0415
 
-        typer.echo(guide(cutover(_find_layout(old), _find_layout(new), PLATFORMS[platform], location)), nl=False)
+        typer.echo(
+            render_guide(plan_cutover(_find_layout(old), _find_layout(new), PLATFORMS[platform], location)), nl=False
+        )
 
 
 def _find_open_day(settings: Settings) -> date:
@@ -133,10 +135,10 @@ def _find_open_day(settings: Settings) -> date:
 
 
 def _find_layout(version: str) -> Layout:
-    from immuta_assets.layouts.versions import named  # noqa: PLC0415
+    from immuta_assets.layouts.versions import find_layout  # noqa: PLC0415
 
     with _report_bad_input():
-        return named(version)
+        return find_layout(version)
 
 
 @contextmanager
@@ -148,7 +150,7 @@ def _report_bad_input() -> Iterator[None]:
 
 
 def _summarize(layout: Layout, current: Life) -> dict[str, object]:
-    from immuta_assets.layouts.record import code_version  # noqa: PLC0415
+    from immuta_assets.layouts.record import compute_code_version  # noqa: PLC0415
 
     return {
         "layout": layout.version,
@@ -156,24 +158,24 @@ def _summarize(layout: Layout, current: Life) -> dict[str, object]:
         "until": str(current.until) if current.until else None,
         "tables": len(layout.tables),
         "columns": sum(len(schema.columns()) for schema in layout.tables.values()),
-        "code_version": code_version(layout),
+        "code_version": compute_code_version(layout),
     }
 
 
 def _describe_contract(layout: Layout) -> dict[str, object]:
-    from immuta_assets.frames.contract import columns, description  # noqa: PLC0415
-    from immuta_assets.layouts.record import code_version  # noqa: PLC0415
+    from immuta_assets.frames.contract import describe_row, list_columns  # noqa: PLC0415
+    from immuta_assets.layouts.record import compute_code_version  # noqa: PLC0415
 
     tables = {
         table: {
-            "description": description(schema),
+            "description": describe_row(schema),
             "unique_by": schema.primary_key(),
-            "code_version": code_version(layout, table),
-            "columns": [column._asdict() for column in columns(schema)],
+            "code_version": compute_code_version(layout, table),
+            "columns": [column._asdict() for column in list_columns(schema)],
         }
         for table, schema in layout.tables.items()
     }
-    return {"layout": layout.version, "code_version": code_version(layout), "tables": tables}
+    return {"layout": layout.version, "code_version": compute_code_version(layout), "tables": tables}
 
 
 def _print_list(listed: Iterable[tuple[Layout, Life]]) -> None:
@@ -186,11 +188,11 @@ def _print_list(listed: Iterable[tuple[Layout, Life]]) -> None:
 
 
 def _print_columns(layout: Layout) -> None:
-    from immuta_assets.layouts.documents import COLUMN_HEADINGS, column_rows, heading  # noqa: PLC0415
+    from immuta_assets.layouts.documents import COLUMN_HEADINGS, describe_table, list_column_rows  # noqa: PLC0415
 
     for table, schema in layout.tables.items():
-        console.show(f"{table}: {heading(layout, table)}")
-        _print_table(COLUMN_HEADINGS, column_rows(schema))
+        console.show(f"{table}: {describe_table(layout, table)}")
+        _print_table(COLUMN_HEADINGS, list_column_rows(schema))
         console.show("")
 
 

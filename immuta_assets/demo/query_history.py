@@ -26,7 +26,7 @@ STATEMENTS_PER_HOUR = 60
 """On average, per platform."""
 
 COLLECTIONS = ("users", "data_sources", "columns")
-"""What ``history`` needs of the tenant."""
+"""The collections that ``draw_history`` needs."""
 
 CONNECTIONS = """\
 connections:
@@ -61,7 +61,7 @@ _AGENTS = {
 Row = dict[str, Any]
 
 
-class Table(NamedTuple):
+class PlatformTable(NamedTuple):
     """A table on a platform, registered in the tenant or not."""
 
     database: str
@@ -71,17 +71,19 @@ class Table(NamedTuple):
     columns: Sequence[str]
 
 
-def history(tenant: Mapping[str, pl.DataFrame], *, seed: int, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def draw_history(tenant: Mapping[str, pl.DataFrame], *, seed: int, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Draw the 48 hours before ``at``: statements and accesses of both platforms.
 
     ``tenant`` has users, data_sources and columns. The frames have the columns of ``Statements`` and ``Accesses``
     besides ``platform`` and ``arrived_at`` (UTC); the same seed, tenant and moment give the same rows.
     """
-    drawn = [row for platform in (SNOWFLAKE, DATABRICKS) for row in _Platform(platform, tenant, seed).rows(at)]
-    return _frame([row for row, _ in drawn], Statements), _frame([row for _, rows in drawn for row in rows], Accesses)
+    drawn = [row for platform in (SNOWFLAKE, DATABRICKS) for row in _Platform(platform, tenant, seed).draw_rows(at)]
+    return _build_frame([row for row, _ in drawn], Statements), _build_frame(
+        [row for _, rows in drawn for row in rows], Accesses
+    )
 
 
-def _frame(rows: list[Row], schema: type[dy.Schema]) -> pl.DataFrame:
+def _build_frame(rows: list[Row], schema: type[dy.Schema]) -> pl.DataFrame:
     extra = pl.Schema({"platform": pl.String(), "arrived_at": pl.Datetime("us", "UTC")})
     return pl.DataFrame(rows, schema=pl.Schema([*schema.create_empty().schema.items(), *extra.items()]))
 
@@ -92,12 +94,12 @@ class _Platform:
     def __init__(self, platform: Platform, tenant: Mapping[str, pl.DataFrame], seed: int) -> None:
         self._platform = platform
         self._rng = random.Random(f"{seed}/query history/{platform.name}")  # noqa: S311 - demo data, not secrets
-        self._people = self._rng.sample(names := _user_names(tenant["users"], platform), len(names))
-        self._strangers = [*_STRANGERS, *_other_names(tenant["users"], platform)]
-        self._tables = [*_registered(tenant, platform), *_unregistered(platform)]
+        self._people = self._rng.sample(names := _list_user_names(tenant["users"], platform), len(names))
+        self._strangers = [*_STRANGERS, *_list_other_names(tenant["users"], platform)]
+        self._tables = [*_list_registered(tenant, platform), *_list_unregistered(platform)]
 
-    def rows(self, at: datetime) -> Iterator[tuple[Row, list[Row]]]:
-        """Statement and accesses, in order of end; some twice."""
+    def draw_rows(self, at: datetime) -> Iterator[tuple[Row, list[Row]]]:
+        """Yield each statement with its accesses, in order of end; some come twice."""
         end = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         for hour in range(-HOURS, 0):
             opens = end + timedelta(hours=hour)
@@ -105,26 +107,26 @@ class _Platform:
             for _ in range(round(STATEMENTS_PER_HOUR * share)):
                 ended = opens + timedelta(seconds=self._rng.uniform(0, 3_599))
                 if ended <= at:
-                    yield from self._statement(ended)
+                    yield from self._draw_statement(ended)
 
-    def _statement(self, ended: datetime) -> Iterator[tuple[Row, list[Row]]]:
+    def _draw_statement(self, ended: datetime) -> Iterator[tuple[Row, list[Row]]]:
         tables = self._rng.sample(self._tables, self._rng.choice((1, 1, 1, 2, 2, 3)))
         outcome = self._rng.choices(("SUCCESS", "FAILURE", "UNAUTHORIZED"), (93, 4, 3))[0]
-        cached = outcome == "SUCCESS" and self._chance(0.08)
-        named = outcome == "SUCCESS" and not (cached and self._chance(0.5))
+        cached = outcome == "SUCCESS" and self._draw_chance(0.08)
+        named = outcome == "SUCCESS" and not (cached and self._draw_chance(0.5))
         state = "KNOWN" if named else "CACHED" if cached else "NOT_APPLICABLE"
-        row = self._row(ended, tables, outcome, state) | {
+        row = self._draw_row(ended, tables, outcome, state) | {
             "rows_produced": 0 if cached else self._rng.randint(1, 50_000)
         }
         arrived = max(row["arrived_at"], ended + timedelta(seconds=self._rng.triangular(300, 10_800, 900)))
-        accesses = [self._access(row, table, arrived) for table in tables] if named else []
+        accesses = [self._draw_access(row, table, arrived) for table in tables] if named else []
         yield row, accesses
-        if self._chance(0.01):
+        if self._draw_chance(0.01):
             yield dict(row), []
 
-    def _row(self, ended: datetime, tables: Sequence[Table], outcome: str, state: str) -> Row:
+    def _draw_row(self, ended: datetime, tables: Sequence[PlatformTable], outcome: str, state: str) -> Row:
         elapsed = min(self._rng.expovariate(1 / 8), 3_000)
-        late = self._rng.uniform(3_600, 10_800) if self._chance(0.03) else self._rng.uniform(60, 1_800)
+        late = self._rng.uniform(3_600, 10_800) if self._draw_chance(0.03) else self._rng.uniform(60, 1_800)
         return {
             "platform": self._platform.name,
             "arrived_at": ended + timedelta(seconds=late),
@@ -137,25 +139,25 @@ class _Platform:
             "statement_type": "SELECT",
             "access_state": state,
             "user_agent": self._rng.choice(_AGENTS[self._platform]),
-            **self._text(tables),
-            **self._principal(),
-            **self._error(outcome, tables[0]),
-            **self._compute(),
+            **self._draw_text(tables),
+            **self._draw_principal(),
+            **self._draw_error(outcome, tables[0]),
+            **self._draw_compute(),
         }
 
-    def _text(self, tables: Sequence[Table]) -> Row:
-        if self._platform is DATABRICKS and self._chance(0.02):
+    def _draw_text(self, tables: Sequence[PlatformTable]) -> Row:
+        if self._platform is DATABRICKS and self._draw_chance(0.02):
             return {"text_state": "REDACTED"}
-        return {"text": _select(tables), "text_state": "WHOLE"}
+        return {"text": _write_select(tables), "text_state": "WHOLE"}
 
-    def _principal(self) -> Row:
-        if self._chance(0.15):
+    def _draw_principal(self) -> Row:
+        if self._draw_chance(0.15):
             return {"user_name": self._rng.choice(_SERVICES[self._platform]), "user_type": "SERVICE"}
-        if self._chance(0.05):
+        if self._draw_chance(0.05):
             return {"user_name": self._rng.choice(self._strangers), "user_type": "PERSON"}
         return {"user_name": self._people[int(len(self._people) * self._rng.random() ** 3)], "user_type": "PERSON"}
 
-    def _error(self, outcome: str, table: Table) -> Row:
+    def _draw_error(self, outcome: str, table: PlatformTable) -> Row:
         if outcome == "UNAUTHORIZED":
             message = f"Insufficient privileges to operate on table '{table.name}'"
             return {"error_code": "3001", "error_message": message}
@@ -163,7 +165,7 @@ class _Platform:
             return {"error_code": "904", "error_message": "invalid identifier 'CUSTMER_ID'"}
         return {}
 
-    def _compute(self) -> Row:
+    def _draw_compute(self) -> Row:
         number = self._rng.randint(1, 4)
         if self._platform is SNOWFLAKE:
             return {
@@ -179,13 +181,13 @@ class _Platform:
             "warehouse_id": f"559483c6eac0359{number}",
         }
 
-    def _access(self, row: Row, table: Table, arrived_at: datetime) -> Row:
+    def _draw_access(self, row: Row, table: PlatformTable, arrived_at: datetime) -> Row:
         count = self._rng.randint(1, max(1, len(table.columns)))
         return {
             "platform": row["platform"],
             "arrived_at": arrived_at,
             "query_id": row["query_id"],
-            "object_name": _full_name(table),
+            "object_name": _format_name(table),
             "database": table.database,
             "schema": table.schema,
             "name": table.name,
@@ -194,44 +196,46 @@ class _Platform:
             "inferred": False,
         }
 
-    def _chance(self, probability: float) -> bool:
+    def _draw_chance(self, probability: float) -> bool:
         return self._rng.random() < probability
 
 
 _SATURDAY = 5
 
 
-def _select(tables: Sequence[Table]) -> str:
-    return f"SELECT * FROM {' JOIN '.join(map(_full_name, tables))}"  # noqa: S608 - a made-up text that nobody runs
+def _write_select(tables: Sequence[PlatformTable]) -> str:
+    return f"SELECT * FROM {' JOIN '.join(map(_format_name, tables))}"  # noqa: S608 - a made-up text that nobody runs
 
 
-def _full_name(table: Table) -> str:
+def _format_name(table: PlatformTable) -> str:
     return f"{table.database}.{table.schema}.{table.name}"
 
 
-def _user_names(users: pl.DataFrame, platform: Platform) -> list[str]:
-    """The names under which people of the tenant use the platform: as mapped, else their e-mail."""
+def _list_user_names(users: pl.DataFrame, platform: Platform) -> list[str]:
+    """List the names by which people of the tenant use the platform: as mapped, else their e-mail."""
     people = users.filter(~pl.col("system_generated"))
     return people.select(pl.coalesce(platform.mapped_name, "email")).drop_nulls().to_series().to_list()
 
 
-def _other_names(users: pl.DataFrame, platform: Platform) -> list[str]:
-    """The name of somebody of the tenant that nothing maps to them yet: initial and surname, as accounts are called."""
+def _list_other_names(users: pl.DataFrame, platform: Platform) -> list[str]:
+    """List the account name, initial and surname, of a person of the tenant to whom nothing maps it yet."""
     address = pl.col("email").str.replace(r"^(.)[^@]*\.([^@.]+)@", "${1}${2}@")
     name = address.str.extract("^([^@]+)@").str.to_uppercase() if platform is SNOWFLAKE else address
     free = pl.col(platform.mapped_name).is_null() & ~address.is_in(pl.col("email").implode())
     return users.filter(~pl.col("system_generated"), free).sort("profile_id").select(name).to_series().tail(1).to_list()
 
 
-def _registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[Table]:
+def _list_registered(tenant: Mapping[str, pl.DataFrame], platform: Platform) -> Iterator[PlatformTable]:
     own = tenant["data_sources"].filter(pl.col("technology").str.to_uppercase() == platform.name)
     own = own.drop_nulls(["database", "schema", "table"])
     names = tenant["columns"].group_by("data_source_id").agg(names="name")
     for row in own.join(names, on="data_source_id", how="left").sort("data_source_id").iter_rows(named=True):
-        yield Table(row["database"], row["schema"], row["table"], row["type"] or "TABLE", sorted(row["names"] or ()))
+        yield PlatformTable(
+            row["database"], row["schema"], row["table"], row["type"] or "TABLE", sorted(row["names"] or ())
+        )
 
 
-def _unregistered(platform: Platform) -> Iterator[Table]:
+def _list_unregistered(platform: Platform) -> Iterator[PlatformTable]:
     names = ("TMP_EXPORT", "SCRATCH_2026", "COPY_OF_CUSTOMERS", "TEST_JOIN")
     for name in names if platform is SNOWFLAKE else map(str.lower, names):
-        yield Table("SANDBOX" if name.isupper() else "sandbox", "PUBLIC", name, "TABLE", ("ID", "VALUE"))
+        yield PlatformTable("SANDBOX" if name.isupper() else "sandbox", "PUBLIC", name, "TABLE", ("ID", "VALUE"))

@@ -1,7 +1,7 @@
-"""What a layout promises about a table, read from its schema class: names, order, types, nulls, values, keys.
+"""The contract of a frame, read from its schema class: names, order, types, nulls, values, keys.
 
-A layout is the contract with the readers of the export; the schema classes of ``prpr2`` and ``prpr1`` state it. Add
-here what can be asked of any table of any layout. How a table is stored belongs to ``parquet``.
+The schema classes of a layout are its contract with the readers of the export. Add here what can be asked of any
+schema. How a table is stored belongs to ``layouts.parquet``.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class MeaningChange(NamedTuple):
     remedy: str
 
 
-def columns(schema: type[dy.Schema]) -> list[ColumnContract]:
+def list_columns(schema: type[dy.Schema]) -> list[ColumnContract]:
     """Return what is promised about each column, in order."""
     return [
         ColumnContract(
             name,
             abstract_type(column),
             column.nullable,
-            guide_nullable(column),
+            is_guide_nullable(column),
             tuple(column.categories) if isinstance(column, dy.Enum) else (),
             column.description or "",
         )
@@ -69,50 +69,50 @@ def columns(schema: type[dy.Schema]) -> list[ColumnContract]:
     ]
 
 
-def description(schema: type[dy.Schema]) -> str:
+def describe_row(schema: type[dy.Schema]) -> str:
     """Return what a row of the table is."""
     return inspect.getdoc(schema) or ""
 
 
 def abstract_type(column: dy.Column) -> str:
-    """The documented type: string, bigint, boolean, timestamp (UTC without a zone), list<string> or list<bigint>."""
-    return _abstract(column.dtype)
+    """Return the documented type: string, bigint, boolean, timestamp (naive UTC), list<string> or list<bigint>."""
+    return _name_type(column.dtype)
 
 
-def guide_nullable(column: dy.Column) -> bool:
-    """Whether the published schema guide lets the column be null.
+def is_guide_nullable(column: dy.Column) -> bool:
+    """Say whether the published schema guide lets the column be null.
 
-    Where the guide cannot be followed (docs/policy_semantics.md says why) the column is nullable nevertheless and
-    carries the guide's word in its metadata.
+    A column that must be null at times although the guide forbids it (docs/policy_semantics.md says why) is nullable,
+    and its metadata keeps what the guide says.
     """
     return bool((column.metadata or {}).get("guide_nullable", column.nullable))
 
 
-def nonconformities(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+def find_nonconformities(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
     """Say in what ``frame`` breaks the contract of ``schema``; an empty list means that it conforms.
 
     Text may be held as String, Categorical or Enum. Each sentence names columns and counts, never values.
     """
-    shape = shape_differences(schema, frame.collect_schema())
-    return shape or [*_broken_rules(schema, frame), *_repeated_keys(schema, frame)]
+    shape = compare_schema(schema, frame.collect_schema())
+    return shape or [*_find_broken_rules(schema, frame), *_find_repeated_keys(schema, frame)]
 
 
-def shape_differences(schema: type[dy.Schema], found: pl.Schema) -> list[str]:
+def compare_schema(schema: type[dy.Schema], found: pl.Schema) -> list[str]:
     """Compare names, order and types alone: what can be said without looking at a row."""
     expected = [(name, abstract_type(column)) for name, column in schema.columns().items()]
-    return differences(expected, [(name, _abstract(dtype)) for name, dtype in found.items()])
+    return compare_shapes(expected, [(name, _name_type(dtype)) for name, dtype in found.items()])
 
 
-def differences(expected: Shape, found: Shape) -> list[str]:
+def compare_shapes(expected: Shape, found: Shape) -> list[str]:
     """Compare two shapes column by column, in order; one sentence per difference."""
     return [
-        f"column {number}: expected {_words(want)}, found {_words(have)}"
+        f"column {number}: expected {_describe_column(want)}, found {_describe_column(have)}"
         for number, (want, have) in enumerate(zip_longest(expected, found), start=1)
         if want != have
     ]
 
 
-def duplicate_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> int:
+def count_duplicate_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> int:
     """Count the rows that repeat the primary key of an earlier row; 0 where the schema declares no key."""
     key = schema.primary_key()
     if not key:
@@ -121,24 +121,24 @@ def duplicate_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> int:
     return int(frame.select(repeated).collect(engine="streaming").item())
 
 
-def _abstract(dtype: pl.DataType) -> str:
+def _name_type(dtype: pl.DataType) -> str:
     text = pl.String() if isinstance(dtype, pl.Enum | pl.Categorical) else dtype
     return _ABSTRACT_TYPES.get(text, str(dtype))
 
 
-def _words(column: tuple[str, str] | None) -> str:
+def _describe_column(column: tuple[str, str] | None) -> str:
     return "nothing" if column is None else f"{column[0]} ({column[1]})"
 
 
-def _broken_rules(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
-    rules = list(_rules(schema))
+def _find_broken_rules(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+    rules = list(_list_rules(schema))
     counts = frame.select(violations.alias(str(i)) for i, (_, violations) in enumerate(rules))
     found = counts.collect(engine="streaming").row(0)
     return [f"{rule}: {count:,} rows" for (rule, _), count in zip(rules, found, strict=True) if count]
 
 
-def _rules(schema: type[dy.Schema]) -> Iterator[tuple[str, pl.Expr]]:
-    """Each rule about single values, with the number of rows that break it."""
+def _list_rules(schema: type[dy.Schema]) -> Iterator[tuple[str, pl.Expr]]:
+    """Yield each rule about single values, with the number of rows that break it."""
     for name, column in schema.columns().items():
         value = pl.col(name)
         if not column.nullable:
@@ -150,6 +150,6 @@ def _rules(schema: type[dy.Schema]) -> Iterator[tuple[str, pl.Expr]]:
             yield f"{name} is none of {', '.join(column.categories)}", (~known).sum()
 
 
-def _repeated_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
-    count = duplicate_keys(schema, frame)
+def _find_repeated_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> list[str]:
+    count = count_duplicate_keys(schema, frame)
     return [f"the key ({', '.join(schema.primary_key())}) is repeated: {count:,} rows"] if count else []

@@ -27,10 +27,10 @@ class _Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
-def uuid5(namespace: uuid.UUID, path: Iterable[str], name: pl.Expr) -> pl.Expr:
+def compute_uuid5(namespace: uuid.UUID, path: Iterable[str], name: pl.Expr) -> pl.Expr:
     """Return the UUIDs (version 5) of names below a path, as text: those of path and name joined by NUL."""
-    start = hashlib.sha1(namespace.bytes + _joined(path), usedforsecurity=False)
-    digits = name.map_batches(_hexdigests(start), pl.String, is_elementwise=True).str
+    start = hashlib.sha1(namespace.bytes + _join_path(path), usedforsecurity=False)
+    digits = name.map_batches(_hash_texts(start), pl.String, is_elementwise=True).str
     # The two upper bits of the digit say which kind of UUID it is.
     variant = digits.slice(16, 1).replace_strict({f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)})
     parts = [digits.slice(8, 4), pl.concat_str(pl.lit("5"), digits.slice(13, 3))]
@@ -38,23 +38,23 @@ def uuid5(namespace: uuid.UUID, path: Iterable[str], name: pl.Expr) -> pl.Expr:
     return pl.concat_str(digits.slice(0, 8), *parts, separator="-")
 
 
-def digest(path: Iterable[str], facts: pl.Expr) -> pl.Expr:
+def compute_digest(path: Iterable[str], facts: pl.Expr) -> pl.Expr:
     """Return the BLAKE2b digests, 128 bits in hexadecimal, of a path and of facts: a struct, as JSON.
 
     The facts hold texts, integers, booleans, nulls and lists or structs of them: JSON has one form for these.
     """
-    start = hashlib.blake2b(_joined(path), digest_size=_BITS // 8)
-    return facts.struct.json_encode().map_batches(_hexdigests(start), pl.String, is_elementwise=True)
+    start = hashlib.blake2b(_join_path(path), digest_size=_BITS // 8)
+    return facts.struct.json_encode().map_batches(_hash_texts(start), pl.String, is_elementwise=True)
 
 
-def _joined(path: Iterable[str]) -> bytes:
+def _join_path(path: Iterable[str]) -> bytes:
     return b"".join(part.encode() + _SEPARATOR for part in path)
 
 
-def _hexdigests(start: _Hash) -> Callable[[pl.Series], pl.Series]:
-    def one(text: bytes) -> str:
+def _hash_texts(start: _Hash) -> Callable[[pl.Series], pl.Series]:
+    def hash_text(text: bytes) -> str:
         hashed = start.copy()
         hashed.update(text)
         return hashed.hexdigest()
 
-    return lambda texts: pl.Series(map(one, texts.cast(pl.Binary)), dtype=pl.String)
+    return lambda texts: pl.Series(map(hash_text, texts.cast(pl.Binary)), dtype=pl.String)

@@ -80,16 +80,16 @@ def arrow_schema(schema: type[dy.Schema]) -> pa.Schema:
     """Return the Arrow schema of a schema class, where a column or a nested field that must not be null says so."""
     plain = schema.create_empty().to_arrow(compat_level=pl.CompatLevel.newest()).schema
     columns = schema.columns()
-    return pa.schema([_required(field, columns[field.name]) for field in plain])
+    return pa.schema([_mark_required(field, columns[field.name]) for field in plain])
 
 
-def _required(field: pa.Field, column: dy.Column) -> pa.Field:
+def _mark_required(field: pa.Field, column: dy.Column) -> pa.Field:
     kept = field.with_nullable(column.nullable)
     match column:
         case dy.Struct(nullable=False):
-            return kept.with_type(pa.struct([_required(inner, column.inner[inner.name]) for inner in field.type]))
+            return kept.with_type(pa.struct([_mark_required(inner, column.inner[inner.name]) for inner in field.type]))
         case dy.List(nullable=False):
-            return kept.with_type(pa.large_list(_required(field.type.value_field, column.inner)))
+            return kept.with_type(pa.large_list(_mark_required(field.type.value_field, column.inner)))
         case _:
             # What lies within a null is missing for Parquet, so what may be null requires nothing within it.
             return kept

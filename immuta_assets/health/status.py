@@ -19,13 +19,13 @@ from immuta_assets.publishing.verdicts import (
     MEANINGS,
     REPAIRABLE,
     Expected,
-    Judged,
+    JudgedFile,
     Judgement,
     Sight,
     Verdict,
+    inspect_destination,
     judge,
-    look,
-    unseen,
+    report_unseen,
 )
 from immuta_assets.settings import Settings
 
@@ -163,7 +163,7 @@ def _describe(judgement: Judgement, health: Health) -> list[str]:
     ]
 
 
-def _describe_verdict(verdict: Verdict, files: Sequence[Judged]) -> str:
+def _describe_verdict(verdict: Verdict, files: Sequence[JudgedFile]) -> str:
     found = [f"{file.layout}/{file.table}" for file in files if verdict in file.verdicts]
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     return (
@@ -185,16 +185,16 @@ def _report_connection(judgement: IngestionJudgement) -> dict[str, Any]:
 
 def _look_at(destination: str, open_store: OpenStore) -> Sight:
     try:
-        return look(open_store(destination))
+        return inspect_destination(open_store(destination))
     except StoreError as error:
-        return unseen(redact_address(destination), error)
+        return report_unseen(redact_address(destination), error)
 
 
 def _is_fine(judgement: Judgement) -> bool:
     return not judgement.verdicts
 
 
-def _join_verdicts(file: Judged) -> str:
+def _join_verdicts(file: JudgedFile) -> str:
     return ", ".join(file.verdicts) or "fine"
 
 

@@ -1,7 +1,7 @@
 """What changed from one layout to another, whether it breaks a consumer's queries, and what the consumer must do.
 
-Add a kind of change here when a contract can differ in a new way. What a change of meaning is stands in the module of
-the version that made it; how consumers switch belongs to ``consumers``.
+Add a kind of change here when a contract can differ in a new way. The module of a version declares its changes of
+meaning; how consumers switch belongs to ``consumers``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import dataframely as dy
 
-from immuta_assets.frames.contract import ColumnContract, MeaningChange, columns, description
+from immuta_assets.frames.contract import ColumnContract, MeaningChange, describe_row, list_columns
 from immuta_assets.layouts.versions import Layout
 
 Kind = Literal[
@@ -29,7 +29,7 @@ Kind = Literal[
 Compatibility = Literal["additive", "breaking"]
 
 
-class Change(NamedTuple):
+class LayoutChange(NamedTuple):
     """One change of a column or (without one) of a table, whether old queries survive it, and what to do about it."""
 
     table: str
@@ -40,18 +40,18 @@ class Change(NamedTuple):
     remedy: str
 
 
-def diff(old: Layout, new: Layout) -> list[Change]:
+def compare_layouts(old: Layout, new: Layout) -> list[LayoutChange]:
     """Return every change on the way from ``old`` to ``new``, table by table; empty where the contracts are equal."""
-    meanings = _meaning_changes(old, new)
+    meanings = _list_meaning_changes(old, new)
     return [
         change
         for table in dict.fromkeys([*old.tables, *new.tables])
-        for change in _table(table, old, new, [each for each in meanings if each.table == table])
+        for change in _compare_table(table, old, new, [each for each in meanings if each.table == table])
     ]
 
 
-def _meaning_changes(old: Layout, new: Layout) -> list[MeaningChange]:
-    """Return what ``new`` declares on top of ``old``; on the way back, what ``old`` declares is undone."""
+def _list_meaning_changes(old: Layout, new: Layout) -> list[MeaningChange]:
+    """Return the changes that only ``new`` declares, and the undoing of those that only ``old`` declares."""
     made = [change for change in new.meaning_changes if change not in old.meaning_changes]
     undone = [change for change in old.meaning_changes if change not in new.meaning_changes]
     return made + [
@@ -60,88 +60,92 @@ def _meaning_changes(old: Layout, new: Layout) -> list[MeaningChange]:
     ]
 
 
-def _table(table: str, old: Layout, new: Layout, meanings: Sequence[MeaningChange]) -> Iterator[Change]:
+def _compare_table(table: str, old: Layout, new: Layout, meanings: Sequence[MeaningChange]) -> Iterator[LayoutChange]:
     if table not in old.tables:
         remedy = "Nothing; create its external table and view where it is wanted."
-        yield Change(table, None, "table added", "additive", _first_line(new.tables[table]), remedy)
+        yield LayoutChange(table, None, "table added", "additive", _take_first_line(new.tables[table]), remedy)
     elif table not in new.tables:
         remedy = "Stop reading it before the switch: it is not published any more."
-        yield Change(table, None, "table removed", "breaking", _first_line(old.tables[table]), remedy)
+        yield LayoutChange(table, None, "table removed", "breaking", _take_first_line(old.tables[table]), remedy)
     else:
-        yield from _within(table, old.tables[table], new.tables[table], meanings)
+        yield from _compare_columns(table, old.tables[table], new.tables[table], meanings)
 
 
-def _within(
+def _compare_columns(
     table: str, old: type[dy.Schema], new: type[dy.Schema], meanings: Sequence[MeaningChange]
-) -> Iterator[Change]:
-    before, after = _by_name(old), _by_name(new)
-    told = {change.column: change for change in meanings}
+) -> Iterator[LayoutChange]:
+    before, after = _index_columns(old), _index_columns(new)
+    declared = {change.column: change for change in meanings}
     kept = [name for name in before if name in after]
-    yield from (_removed(table, name, told.get(name)) for name in before if name not in after)
-    yield from (_added(table, column) for name, column in after.items() if name not in before)
+    yield from (_describe_removed(table, name, declared.get(name)) for name in before if name not in after)
+    yield from (_describe_added(table, column) for name, column in after.items() if name not in before)
     for name in kept:
-        yield from _column(table, before[name], after[name])
-    yield from _order(table, kept, [name for name in after if name in before])
-    yield from _key(table, old.primary_key(), new.primary_key())
-    yield from (_meaning(change) for change in meanings if change.column in {None, *kept})
+        yield from _compare_column(table, before[name], after[name])
+    yield from _compare_order(table, kept, [name for name in after if name in before])
+    yield from _compare_keys(table, old.primary_key(), new.primary_key())
+    yield from (_describe_meaning(change) for change in meanings if change.column in {None, *kept})
 
 
-def _removed(table: str, column: str, told: MeaningChange | None) -> Change:
-    if told:
-        return Change(table, column, "column removed", "breaking", told.now, told.remedy)
+def _describe_removed(table: str, column: str, declared: MeaningChange | None) -> LayoutChange:
+    if declared:
+        return LayoutChange(table, column, "column removed", "breaking", declared.now, declared.remedy)
     remedy = "Take it out of external tables, views and queries before the switch."
-    return Change(table, column, "column removed", "breaking", "Nothing stands in its place.", remedy)
+    return LayoutChange(table, column, "column removed", "breaking", "Nothing stands in its place.", remedy)
 
 
-def _added(table: str, column: ColumnContract) -> Change:
+def _describe_added(table: str, column: ColumnContract) -> LayoutChange:
     remedy = "Nothing where queries name their columns; add it to the external table and view where it is wanted."
-    return Change(table, column.name, "column added", "additive", f"{column.type}: {column.description}", remedy)
+    return LayoutChange(table, column.name, "column added", "additive", f"{column.type}: {column.description}", remedy)
 
 
-def _column(table: str, old: ColumnContract, new: ColumnContract) -> Iterator[Change]:
+def _compare_column(table: str, old: ColumnContract, new: ColumnContract) -> Iterator[LayoutChange]:
     if old.type != new.type:
         remedy = "Declare the new type in the external table, and cast where queries rely on the old one."
-        yield Change(table, old.name, "retyped", "breaking", f"{old.type} → {new.type}", remedy)
+        yield LayoutChange(table, old.name, "retyped", "breaking", f"{old.type} → {new.type}", remedy)
     if new.nullable and not old.nullable:
         remedy = "Decide what filters, joins and constraints do with a null."
-        yield Change(table, old.name, "renullabled", "breaking", "May be null now.", remedy)
+        yield LayoutChange(table, old.name, "renullabled", "breaking", "May be null now.", remedy)
     if old.nullable and not new.nullable:
-        yield Change(table, old.name, "renullabled", "additive", "Is never null now.", "Nothing.")
+        yield LayoutChange(table, old.name, "renullabled", "additive", "Is never null now.", "Nothing.")
     if old.values != new.values:
         remedy = "Go through the filters and cases that name its values."
-        yield Change(table, old.name, "values changed", "breaking", f"{_values(old)} → {_values(new)}", remedy)
+        yield LayoutChange(
+            table, old.name, "values changed", "breaking", f"{_format_values(old)} → {_format_values(new)}", remedy
+        )
 
 
-def _order(table: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+def _compare_order(table: str, old: Sequence[str], new: Sequence[str]) -> Iterator[LayoutChange]:
     if old != new:
         remedy = "Take columns by name, not by position."
-        yield Change(table, None, "reordered", "breaking", f"The order is now {', '.join(new)}.", remedy)
+        yield LayoutChange(table, None, "reordered", "breaking", f"The order is now {', '.join(new)}.", remedy)
 
 
-def _key(table: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+def _compare_keys(table: str, old: Sequence[str], new: Sequence[str]) -> Iterator[LayoutChange]:
     if old and old != new:
         remedy = "Go through the joins and counts that rely on one row per key."
-        yield Change(table, None, "key changed", "breaking", f"{_key_words(old)} → {_key_words(new)}", remedy)
+        yield LayoutChange(table, None, "key changed", "breaking", f"{_format_key(old)} → {_format_key(new)}", remedy)
     if new and not old:
-        yield Change(table, None, "key changed", "additive", f"Rows are now unique by {', '.join(new)}.", "Nothing.")
+        yield LayoutChange(
+            table, None, "key changed", "additive", f"Rows are now unique by {', '.join(new)}.", "Nothing."
+        )
 
 
-def _meaning(change: MeaningChange) -> Change:
+def _describe_meaning(change: MeaningChange) -> LayoutChange:
     detail = f"Before: {change.before} Now: {change.now}"
-    return Change(change.table, change.column, "meaning changed", "breaking", detail, change.remedy)
+    return LayoutChange(change.table, change.column, "meaning changed", "breaking", detail, change.remedy)
 
 
-def _by_name(schema: type[dy.Schema]) -> dict[str, ColumnContract]:
-    return {column.name: column for column in columns(schema)}
+def _index_columns(schema: type[dy.Schema]) -> dict[str, ColumnContract]:
+    return {column.name: column for column in list_columns(schema)}
 
 
-def _first_line(schema: type[dy.Schema]) -> str:
-    return description(schema).partition("\n")[0]
+def _take_first_line(schema: type[dy.Schema]) -> str:
+    return describe_row(schema).partition("\n")[0]
 
 
-def _values(column: ColumnContract) -> str:
+def _format_values(column: ColumnContract) -> str:
     return ", ".join(column.values) or "any value"
 
 
-def _key_words(key: Sequence[str]) -> str:
+def _format_key(key: Sequence[str]) -> str:
     return f"unique by {', '.join(key)}" if key else "not unique"

@@ -36,9 +36,9 @@ def choose_layouts(settings: Settings) -> tuple[LayoutChoice, ...]:
 
 def check_choice(choice: Sequence[LayoutChoice]) -> None:
     """Raise ``ValueError`` with one sentence for an unknown or repeated version, and where none stays for good."""
-    from immuta_assets.layouts.versions import named  # noqa: PLC0415  # loads Polars, for which --help must not wait
+    from immuta_assets.layouts.versions import find_layout  # noqa: PLC0415  # loads Polars, for which --help must not wait
 
-    versions = [named(layout.version).version for layout in choice]
+    versions = [find_layout(layout.version).version for layout in choice]
     repeated = [version for version in dict.fromkeys(versions) if versions.count(version) > 1]
     if repeated:
         msg = f"{repeated[0]} is chosen more than once; name it once, with or without a date."

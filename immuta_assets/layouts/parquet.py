@@ -53,7 +53,7 @@ class FileFacts(NamedTuple):
     sha256: str
 
 
-def write(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, export_date: datetime) -> None:
+def write_table(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, export_date: datetime) -> None:
     """Stream ``frame`` into ``path``, replacing it at once when complete and leaving it alone when anything fails.
 
     ``export_date`` (UTC without a zone) is kept in the footer too, so that an empty table has one. Raises
@@ -68,9 +68,9 @@ def stream_table(
     frame: pl.LazyFrame, schema: type[dy.Schema], file: IO[bytes], path: Path, *, export_date: datetime
 ) -> None:
     """Stream ``frame`` into an open file as ``write`` does; messages name ``path``."""
-    arrow_schema = _physical_schema(frame, schema, path)
-    metadata = {"ARROW:schema": _plain_footer(schema), "export_date": export_date.isoformat()}
-    with _explaining_nulls(frame, schema, path):
+    arrow_schema = _build_physical_schema(frame, schema, path)
+    metadata = {"ARROW:schema": _encode_footer_schema(schema), "export_date": export_date.isoformat()}
+    with _explain_nulls(frame, schema, path):
         frame.sink_parquet(
             file,
             compression="zstd",
@@ -81,32 +81,32 @@ def stream_table(
         )
 
 
-def inspect(path: Path, schema: type[dy.Schema]) -> FileFacts:
+def inspect_file(path: Path, schema: type[dy.Schema]) -> FileFacts:
     """Read ``path`` back and compare it with ``schema``: names, order, types, nullability and a single export date.
 
     Raises ``LayoutError`` for a missing, unreadable or deviating file.
     """
-    with _explaining_unreadable(path):
+    with _explain_unreadable(path):
         with pq.ParquetFile(path) as file:
             arrow_schema, metadata = file.schema_arrow, file.metadata
-        found = [(field.name, _words(_found_type(field.type), nullable=field.nullable)) for field in arrow_schema]
-        _require_none(path, contract.differences(_expected_shape(schema), found))
-        export_date = _footer_date(path, metadata)
+        found = [(field.name, _format_type(_name_type(field.type), nullable=field.nullable)) for field in arrow_schema]
+        _require_none(path, contract.compare_shapes(_list_expected_shape(schema), found))
+        export_date = _read_footer_date(path, metadata)
         _require_same_date(path, export_date)
-        return FileFacts(metadata.num_rows, len(found), path.stat().st_size, export_date, _sha256(path))
+        return FileFacts(metadata.num_rows, len(found), path.stat().st_size, export_date, _hash_file(path))
 
 
-def _physical_schema(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) -> pa.Schema:
-    """The frame's own Arrow types with the contract's nullability: a null where none is allowed fails the write."""
+def _build_physical_schema(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) -> pa.Schema:
+    """Give the frame's own Arrow types the contract's nullability, so that a forbidden null fails the write."""
     found = frame.collect_schema()
-    _require_none(path, contract.shape_differences(schema, found))
+    _require_none(path, contract.compare_schema(schema, found))
     columns = schema.columns()
     physical = pl.DataFrame(schema=found).to_arrow(compat_level=pl.CompatLevel.newest()).schema
     return pa.schema([field.with_nullable(columns[field.name].nullable) for field in physical])
 
 
-def _plain_footer(schema: type[dy.Schema]) -> str:
-    """The Arrow schema readers are shown: without it they would see dictionaries where text came dictionary-encoded."""
+def _encode_footer_schema(schema: type[dy.Schema]) -> str:
+    """Encode the Arrow schema for readers, who would else see dictionaries where text came dictionary-encoded."""
     fields = [
         pa.field(name, _ARROW_TYPES[contract.abstract_type(column)], nullable=column.nullable)
         for name, column in schema.columns().items()
@@ -115,24 +115,24 @@ def _plain_footer(schema: type[dy.Schema]) -> str:
 
 
 @contextmanager
-def _explaining_nulls(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) -> Iterator[None]:
+def _explain_nulls(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path) -> Iterator[None]:
     """Name the column and count that Polars keeps to itself when it meets a forbidden null."""
     try:
         yield
     except pl.exceptions.SchemaError as error:
-        _require_none(path, contract.nonconformities(schema, frame) or [_first_line(error)])
+        _require_none(path, contract.find_nonconformities(schema, frame) or [_take_first_line(error)])
 
 
 @contextmanager
-def _explaining_unreadable(path: Path) -> Iterator[None]:
+def _explain_unreadable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
-        message = f"{path} cannot be read as a Parquet file: {_first_line(error)}"
+        message = f"{path} cannot be read as a Parquet file: {_take_first_line(error)}"
         raise LayoutError(message) from error
 
 
-def _first_line(error: Exception) -> str:
+def _take_first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
@@ -143,22 +143,22 @@ def _require_none(path: Path, problems: list[str]) -> None:
         raise LayoutError(message)
 
 
-def _expected_shape(schema: type[dy.Schema]) -> contract.Shape:
+def _list_expected_shape(schema: type[dy.Schema]) -> contract.Shape:
     return [
-        (name, _words(contract.abstract_type(column), nullable=column.nullable))
+        (name, _format_type(contract.abstract_type(column), nullable=column.nullable))
         for name, column in schema.columns().items()
     ]
 
 
-def _found_type(dtype: pa.DataType) -> str:
+def _name_type(dtype: pa.DataType) -> str:
     return next((name for name, known in _ARROW_TYPES.items() if known.equals(dtype)), str(dtype))
 
 
-def _words(abstract_type: str, *, nullable: bool) -> str:
+def _format_type(abstract_type: str, *, nullable: bool) -> str:
     return f"{abstract_type}, {'optional' if nullable else 'required'}"
 
 
-def _footer_date(path: Path, metadata: pq.FileMetaData) -> datetime:
+def _read_footer_date(path: Path, metadata: pq.FileMetaData) -> datetime:
     text = (metadata.metadata or {}).get(b"export_date", b"").decode("utf-8", "replace")
     try:
         return datetime.fromisoformat(text)
@@ -176,6 +176,6 @@ def _require_same_date(path: Path, export_date: datetime) -> None:
         raise LayoutError(message)
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

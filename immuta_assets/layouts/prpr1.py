@@ -14,12 +14,12 @@ import polars as pl
 from immuta_assets.layouts import prpr2
 
 
-class TagMetadata(dy.Schema):
+class TagMetadataPrpr1(dy.Schema):
     """A tag on a data source or on one of its columns."""
 
     tag_name = prpr2.TagMetadata.tag_name
     tag_description = prpr2.TagMetadata.tag_description
-    data_source_id = dy.Int64(description="Data source the tag is on, or whose column it is on.")
+    data_source_id = dy.Int64(description="Numeric id of the data source that carries the tag, or whose column does.")
     target_type = prpr2.TagMetadata.target_type
     source = prpr2.TagMetadata.source
     context = prpr2.TagMetadata.context
@@ -27,8 +27,8 @@ class TagMetadata(dy.Schema):
     export_date = prpr2.TagMetadata.export_date
 
 
-class PolicyOutcomes(dy.Schema):
-    """A way by which a user has read access to a data source: by policy or by hand.
+class PolicyOutcomesPrpr1(dy.Schema):
+    """One way in which a user has read access to a data source: by policy or by hand.
 
     Unique by user, data source and source.
     """
@@ -47,29 +47,29 @@ TABLES: dict[str, type[dy.Schema]] = {
     "policy-metadata": prpr2.PolicyMetadata,
     "user-metadata": prpr2.UserMetadata,
     "domain-metadata": prpr2.DomainMetadata,
-    "policy-outcomes": PolicyOutcomes,
-    "tag-metadata": TagMetadata,
+    "policy-outcomes": PolicyOutcomesPrpr1,
+    "tag-metadata": TagMetadataPrpr1,
 }
 """The five schemas by export name."""
 
 
-def _policy_metadata(policy_metadata: pl.LazyFrame) -> pl.LazyFrame:
+def _derive_policy_metadata(policy_metadata: pl.LazyFrame) -> pl.LazyFrame:
     return policy_metadata
 
 
-def _user_metadata(user_metadata: pl.LazyFrame) -> pl.LazyFrame:
+def _derive_user_metadata(user_metadata: pl.LazyFrame) -> pl.LazyFrame:
     return user_metadata
 
 
-def _domain_metadata(domain_metadata: pl.LazyFrame) -> pl.LazyFrame:
+def _derive_domain_metadata(domain_metadata: pl.LazyFrame) -> pl.LazyFrame:
     return domain_metadata
 
 
-def _policy_outcomes(policy_outcomes: pl.LazyFrame) -> pl.LazyFrame:
-    return policy_outcomes.filter(pl.col("scope") == "READ").select(PolicyOutcomes.column_names())
+def _derive_policy_outcomes(policy_outcomes: pl.LazyFrame) -> pl.LazyFrame:
+    return policy_outcomes.filter(pl.col("scope") == "READ").select(PolicyOutcomesPrpr1.column_names())
 
 
-def _tag_metadata(tag_metadata: pl.LazyFrame, column_metadata: pl.LazyFrame) -> pl.LazyFrame:
+def _derive_tag_metadata(tag_metadata: pl.LazyFrame, column_metadata: pl.LazyFrame) -> pl.LazyFrame:
     # Nothing promises that a dump's column ids are unique; a tag must not multiply over the columns that share one.
     owners = column_metadata.group_by(target_id="column_id").agg(pl.col("data_source_id").min())
     of_columns = tag_metadata.filter(pl.col("target_type") == "COLUMN").join(owners, on="target_id")
@@ -78,14 +78,14 @@ def _tag_metadata(tag_metadata: pl.LazyFrame, column_metadata: pl.LazyFrame) -> 
     )
     tags = pl.concat([of_data_sources, of_columns], how="diagonal")
     # Columns of one data source may carry the same tag, so nothing less than the whole row gives it a place.
-    return tags.select(TagMetadata.column_names()).sort("data_source_id", "target_type", pl.all())
+    return tags.select(TagMetadataPrpr1.column_names()).sort("data_source_id", "target_type", pl.all())
 
 
 DOWNGRADES: dict[str, Callable[..., pl.LazyFrame]] = {
-    "policy-metadata": _policy_metadata,
-    "user-metadata": _user_metadata,
-    "domain-metadata": _domain_metadata,
-    "policy-outcomes": _policy_outcomes,
-    "tag-metadata": _tag_metadata,
+    "policy-metadata": _derive_policy_metadata,
+    "user-metadata": _derive_user_metadata,
+    "domain-metadata": _derive_domain_metadata,
+    "policy-outcomes": _derive_policy_outcomes,
+    "tag-metadata": _derive_tag_metadata,
 }
 """How to derive each table; a function's parameters name the prpr2 tables it reads (dashes as underscores)."""

@@ -16,69 +16,122 @@ _GUIDE_SAYS_NON_NULL = {"guide_nullable": False}
 """Marks a column that has to be null at times although the guide says otherwise (docs/policy_semantics.md)."""
 
 
-def _export_date() -> dy.Datetime:
-    """The last column of every table: inherited columns would come first."""
-    return dy.Datetime(description="Timestamp of the export run that produced this row.")
+def _make_export_date() -> dy.Datetime:
+    """Make the last column of every table; a base class cannot, since its columns would come first."""
+    return dy.Datetime(
+        description="Moment of the tenant dump that the row follows from, in UTC; the same in every row of an export."
+    )
 
 
 class PolicyMetadata(dy.Schema):
     """A global subscription policy that is neither staged nor deleted."""
 
-    who = dy.String(description="Attribute(s) or group(s) the policy targets.")
-    object = dy.String(description="Tag(s) the policy targets.")
-    access_type = dy.Enum(["GRANT", "GUARDRAIL"], description="Kind of subscription policy.")
-    policy = dy.String(description="The policy expression in Immuta form.")
-    scope = dy.Enum(["READ", "WRITE"], description="Access kind the policy controls.")
-    policy_id = dy.Int64(primary_key=True, description="Numeric id of the policy.")
+    who = dy.String(
+        description="Whom the policy lets in: groups by name, attributes as name=value, <tag> where a tag function "
+        "decides, each once, separated by commas. Or * (everybody), approved users, selected users, "
+        "nobody (invalid)."
+    )
+    object = dy.String(
+        description="Data sources the policy targets: tags by name, other conditions as type:value, separated by "
+        "commas. Or * (all data sources), when selected (data owners apply the policy by hand)."
+    )
+    access_type = dy.Enum(
+        ["GRANT", "GUARDRAIL"],
+        description="Kind of subscription policy: GRANT (subscribes users who meet it) or GUARDRAIL (restricts whom "
+        "grants may subscribe, and subscribes nobody).",
+    )
+    policy = dy.String(
+        description="Expression that a user has to meet, in Immuta's syntax. TRUE lets in everybody, FALSE nobody "
+        "by itself. An invalid expression stands as its author wrote it."
+    )
+    scope = dy.Enum(["READ", "WRITE"], description="Access that the policy controls: READ or WRITE.")
+    policy_id = dy.Int64(
+        primary_key=True, description="Numeric id of the policy; policy-outcomes.policy_ids refers to it."
+    )
     policy_name = dy.String(description="Display name of the policy.")
-    creation_date = dy.Datetime(description="When the policy (or record) was first created.")
-    owner = dy.String(description="User name or display name of the policy owner.")
-    owner_global_user_id = dy.String(description="UUID of the policy owner.")
-    link = dy.String(description="URL/URI pointing at the policy or resource.")
-    source = dy.String(description="Where the policy comes from.")
-    export_date = _export_date()
+    creation_date = dy.Datetime(description="When the policy was created, in UTC.")
+    owner = dy.String(description="Name of the user who created the policy; SYSTEM where no user did.")
+    owner_global_user_id = dy.String(
+        description="UUID of the user who created the policy; the profile id as text where that user is unknown, "
+        "SYSTEM where no user did."
+    )
+    link = dy.String(description="Address of the policy in the tenant's user interface.")
+    source = dy.String(
+        description="Where the policy comes from: GLOBAL (made by a user) or SYSTEM (made by the product)."
+    )
+    export_date = _make_export_date()
 
 
 class DatasourceMetadata(dy.Schema):
     """A data source, enabled or disabled."""
 
     data_source_id = dy.Int64(primary_key=True, description="Numeric id of the data source.")
-    data_source_name = dy.String(description="Name of the data source (table or object name, for example).")
-    data_source_description = dy.String(nullable=True, description="Description of the data source.")
-    is_enabled = dy.Bool(description="Whether the data source is currently enabled.")
-    technology = dy.String(description="Platform behind the data source (Snowflake, S3, Azure SQL, ...).")
-    connection = dy.String(nullable=True, description="Connection identifier in Immuta.")
-    data_source_type = dy.String(description="Native object type in the source system (TABLE, VIEW, ...).")
-    data_source_created_at = dy.Datetime(description="When the data source was registered in Immuta.")
-    data_source_health = dy.String(description="Health status of the data source.")
-    export_date = _export_date()
+    data_source_name = dy.String(description="Name of the data source in Immuta.")
+    data_source_description = dy.String(nullable=True, description="Description for people. Null where there is none.")
+    is_enabled = dy.Bool(
+        description="Whether the data source is enabled. A disabled one has no rows in policy-outcomes."
+    )
+    technology = dy.String(description="Platform behind the data source, such as Snowflake or Databricks.")
+    connection = dy.String(
+        nullable=True,
+        description="Connection through which Immuta reaches the platform. Null where the tenant gives none.",
+    )
+    data_source_type = dy.String(
+        description="Native object type in the source system, such as TABLE or VIEW; TABLE where the tenant gives none."
+    )
+    data_source_created_at = dy.Datetime(description="When the data source was registered in Immuta, in UTC.")
+    data_source_health = dy.String(description="Health status in the tenant's words; unknown where it gives none.")
+    export_date = _make_export_date()
 
 
 class ColumnMetadata(dy.Schema):
     """A column of a data source."""
 
-    column_id = dy.String(description="Unique id of the column.")
+    column_id = dy.String(
+        description="Id of the column; tag-metadata.target_id refers to it. Nothing promises that it is unique."
+    )
     data_source_id = dy.Int64(primary_key=True, description="Numeric id of the data source the column belongs to.")
     column_name = dy.String(primary_key=True, description="Name of the column.")
-    column_description = dy.String(nullable=True, description="Description of the column.")
-    column_data_type = dy.String(description="Data type of the column in the source system.")
-    export_date = _export_date()
+    column_description = dy.String(nullable=True, description="Description for people. Null where there is none.")
+    column_data_type = dy.String(
+        description="Data type in the source system; Immuta's own type where the tenant does not give it."
+    )
+    export_date = _make_export_date()
 
 
 class UserMetadata(dy.Schema):
-    """A fact about a user: a group membership or an attribute value; a user without any has one row of nulls."""
+    """A fact about a user: a group membership or an attribute value. A user without facts has one row with nulls."""
 
-    user_id = dy.String(description="User identifier within the source system (IAM).")
-    global_user_id = dy.String(description="UUID of the user across all systems.")
-    email = dy.String(nullable=True, description="Primary e-mail of the user profile.")
-    identity_source = dy.String(description="Identity provider the user comes from (Okta, LDAP, System, ...).")
-    global_permissions = dy.List(dy.String(), nullable=True, description="Global Immuta permissions held by the user.")
-    group_name = dy.String(nullable=True, description="Name of a group the user belongs to.")
-    attribute_key = dy.String(nullable=True, description="Attribute key.")
-    attribute_value = dy.String(nullable=True, description="Value for that attribute key.")
-    source = dy.String(description="Whether the attribute comes from a group or from direct assignment.")
-    association = dy.String(description="How the user is tied to the group or attribute.")
-    export_date = _export_date()
+    user_id = dy.String(description="Id of the user within the identity source.")
+    global_user_id = dy.String(description="UUID of the user across all systems; other tables refer to it.")
+    email = dy.String(nullable=True, description="Primary e-mail address. Null where the profile has none.")
+    identity_source = dy.String(description="Identity manager the user comes from: its display name, else its id.")
+    global_permissions = dy.List(
+        dy.String(),
+        nullable=True,
+        description="Global Immuta permissions of the user. Empty where there are none; never null in this export, "
+        "though the guide allows it.",
+    )
+    group_name = dy.String(
+        nullable=True,
+        description="Group that the fact is about. Null where the fact is no membership and comes through no group.",
+    )
+    attribute_key = dy.String(
+        nullable=True,
+        description="Name of the attribute. Null where the fact is a membership, or the user has no facts.",
+    )
+    attribute_value = dy.String(
+        nullable=True, description="Value of the attribute, one per row. Null where attribute_key is null."
+    )
+    source = dy.String(
+        description="Where the fact comes from: GROUP (a membership, or an attribute of a group) or USER (an "
+        "attribute of the user, or no fact at all)."
+    )
+    association = dy.String(
+        description="How the user has it: Direct (is a member, or has the attribute itself) or Inherited (has the "
+        "attribute through a group)."
+    )
+    export_date = _make_export_date()
 
 
 class TagMetadata(dy.Schema):
@@ -87,32 +140,67 @@ class TagMetadata(dy.Schema):
     No key is declared: nothing promises that a dump's column ids are unique.
     """
 
-    tag_name = dy.String(description="Name of the applied tag.")
-    tag_description = dy.String(nullable=True, description="Description of the tag.")
-    target_id = dy.String(description="Id of the data source or of the column, according to target_type.")
-    target_type = dy.Enum(["DATA_SOURCE", "COLUMN"], description="Level at which the tag is applied.")
-    source = dy.String(description="System or component that produced the tag metadata.")
-    context = dy.String(description="Approach used to create the tag.")
-    as_of = dy.Datetime(description="When the tag was added.")
-    export_date = _export_date()
+    tag_name = dy.String(description="Full dotted name of the tag.")
+    tag_description = dy.String(
+        nullable=True,
+        description="Description of the tag. Null where neither the application of the tag nor the tag itself has one.",
+    )
+    target_id = dy.String(
+        description="Id, as text, of what carries the tag: the data source or the column, as target_type says."
+    )
+    target_type = dy.Enum(
+        ["DATA_SOURCE", "COLUMN"],
+        description="Level at which the tag is applied: DATA_SOURCE (target_id is a data_source_id) or COLUMN "
+        "(target_id is a column_id).",
+    )
+    source = dy.String(
+        description="System that the tag comes from, such as curated, collibra or marketplace; curated where the "
+        "tenant gives none."
+    )
+    context = dy.String(
+        description="How the tag was applied, such as manual, catalog, sdd or marketplace; manual where the tenant "
+        "gives none."
+    )
+    as_of = dy.Datetime(
+        description="When the tag was applied, in UTC. Where the tenant does not say: when the data source was "
+        "registered, or for a column the moment of the dump."
+    )
+    export_date = _make_export_date()
 
 
 class PolicyOutcomes(dy.Schema):
-    """A way by which a user has access to a data source: by policy or by hand, for reading or for writing.
+    """One way in which a user has access to a data source: by policy or by hand, for reading or for writing.
 
     Unique by user, data source, scope and source.
     """
 
-    # No key is declared: its values would all have to be in memory; the policies' compact form proves it instead.
-    global_user_id = dy.String(description="UUID of the user whose access is determined.")
-    data_source_id = dy.Int64(description="Numeric id of the data source the policies apply to.")
-    column_id = dy.String(nullable=True, description="Column the reveal policies apply to.")
-    policy_ids = dy.List(dy.Int64(), nullable=True, description="Ids of every policy that contributed to the outcome.")
-    merged_policy = dy.String(nullable=True, description="Boolean expression that results from merging the policies.")
-    scope = dy.Enum(["READ", "WRITE"], description="Access kind.")
-    is_owner = dy.Bool(description="Whether the user owns the resource (and so has extra power over it).")
-    source = dy.String(description="Whether the user was added manually or via policy.")
-    export_date = _export_date()
+    # No key is declared, since all its values would have to be in memory. The compact form of outcomes proves it.
+    global_user_id = dy.String(description="UUID of the user who has the access.")
+    data_source_id = dy.Int64(description="Numeric id of the data source that the user has access to.")
+    column_id = dy.String(
+        nullable=True,
+        description="Column that reveal policies apply to. Always null: the product does not support it yet.",
+    )
+    policy_ids = dy.List(
+        dy.Int64(),
+        nullable=True,
+        description="Numeric ids, ascending, of the guardrails on the data source and of the grants that subscribe "
+        "this user. Null where source is MANUAL.",
+    )
+    merged_policy = dy.String(
+        nullable=True,
+        description="Boolean expression that results from merging all policies of the data source and scope. Null "
+        "where source is MANUAL.",
+    )
+    scope = dy.Enum(
+        ["READ", "WRITE"], description="Access that the row is about: READ or WRITE. Neither implies the other."
+    )
+    is_owner = dy.Bool(description="Whether the user owns the data source.")
+    source = dy.String(
+        description="How the user got the access: POLICY (a policy subscribes the user) or MANUAL (somebody added "
+        "the user to the member list)."
+    )
+    export_date = _make_export_date()
 
 
 class DomainMetadata(dy.Schema):
@@ -120,86 +208,127 @@ class DomainMetadata(dy.Schema):
 
     id = dy.String(description="Id of the domain.")
     name = dy.String(description="Display name of the domain.")
-    description = dy.String(nullable=True, description="Description of the domain.")
-    creator_global_user_id = dy.String(description="UUID of the user who created the domain.")
+    description = dy.String(nullable=True, description="Description for people. Null where there is none.")
+    creator_global_user_id = dy.String(
+        description="UUID of the user who created the domain; the profile id as text where that user is unknown, "
+        "SYSTEM where no user did."
+    )
     data_source_id = dy.Int64(
-        nullable=True, metadata=_GUIDE_SAYS_NON_NULL, description="Numeric id of a data source in the domain."
+        nullable=True,
+        metadata=_GUIDE_SAYS_NON_NULL,
+        description="Numeric id of a data source in the domain. Null where the domain has no data source.",
     )
     privileged_user = dy.String(
         nullable=True,
         metadata=_GUIDE_SAYS_NON_NULL,
-        description="Identity of a user with elevated rights over the domain.",
+        description="UUID of a user who has permissions in the domain, directly or through a group. Null where "
+        "nobody has.",
     )
-    permissions = dy.List(dy.String(), description="Rights or roles granted within the domain.")
-    export_date = _export_date()
+    permissions = dy.List(
+        dy.String(),
+        description="Permissions of that user in the domain, sorted, each once; empty where privileged_user is null.",
+    )
+    export_date = _make_export_date()
 
 
-class AccessRequests(dy.Schema):
+class AccessRequestMetadata(dy.Schema):
     """A request for access made in the Request app."""
 
-    request_id = dy.String(primary_key=True, description="UUID of the access request.")
+    request_id = dy.String(
+        primary_key=True, description="Id of the access request; request-determinations and request-duas refer to it."
+    )
     global_user_id = dy.String(description="UUID of the user who will gain the access.")
     global_requestor_id = dy.String(description="UUID of the user who made the request.")
-    target_id = dy.String(description="Id of the requested data product, data source or column.")
-    target_type = dy.Enum(["DATA_SOURCE", "COLUMN", "DATA_PRODUCT"], description="Kind of target.")
-    request_date = dy.Datetime(description="When the request was made.")
-    request_responses = dy.String(description="Answers the user gave on the request form.")
-    request_form_id = dy.String(description="Id of the request form.")
+    target_id = dy.String(
+        description="Id, as text, of the requested data product, data source or column, as target_type says."
+    )
+    target_type = dy.Enum(
+        ["DATA_SOURCE", "COLUMN", "DATA_PRODUCT"], description="What is requested: DATA_SOURCE, COLUMN or DATA_PRODUCT."
+    )
+    request_date = dy.Datetime(description="When the request was made, in UTC.")
+    request_responses = dy.String(
+        description="Answers on the request form, as JSON text with sorted keys; {} where there are none."
+    )
+    request_form_id = dy.String(description="Id of the request form; empty where the request has none.")
     final_determination_date = dy.Datetime(
-        nullable=True, metadata=_GUIDE_SAYS_NON_NULL, description="When the final determination was made."
+        nullable=True,
+        metadata=_GUIDE_SAYS_NON_NULL,
+        description="When the final determination was made, in UTC. Null while determination is PENDING, and where "
+        "the tenant does not say.",
     )
     determination = dy.Enum(
-        ["PENDING", "APPROVED", "DENIED", "REVOKED", "CANCELED", "EXPIRED"], description="Determination of the request."
+        ["PENDING", "APPROVED", "DENIED", "REVOKED", "CANCELED", "EXPIRED"],
+        description="Determination of the request: PENDING (not decided yet), APPROVED, DENIED, REVOKED (taken "
+        "back), CANCELED (called off) or EXPIRED (its time is over).",
     )
-    expiration_date = dy.Datetime(nullable=True, description="When a temporary request expires.")
-    export_date = _export_date()
+    expiration_date = dy.Datetime(
+        nullable=True, description="When a temporary access ends, in UTC. Null where the access has no end."
+    )
+    export_date = _make_export_date()
 
 
 class RequestDeterminations(dy.Schema):
     """An approval that an access request needs."""
 
     approval_id = dy.String(primary_key=True, description="Id of the approval record.")
-    request_id = dy.String(description="UUID of the access request.")
-    global_reviewer_id = dy.String(nullable=True, description="UUID of the user who reviewed.")
-    reviewer_source = dy.String(nullable=True, description="Condition that made this person a reviewer of the request.")
-    reviewer_determination = dy.String(description="Determination of the reviewer.")
-    determination_date = dy.Datetime(nullable=True, description="When the determination was made.")
-    justification = dy.String(nullable=True, description="Reason given for the determination.")
-    status = dy.String(description="Whether the determination is outstanding or done.")
-    pending_reviewers = dy.String(
-        description="JSON array (as text) of the reviewers while the determination is pending."
+    request_id = dy.String(description="Id of the access request.")
+    global_reviewer_id = dy.String(nullable=True, description="UUID of the user who reviewed. Null while nobody has.")
+    reviewer_source = dy.String(
+        nullable=True,
+        description="Condition that made this person a reviewer of the request. Null where the tenant does not say.",
     )
-    export_date = _export_date()
+    reviewer_determination = dy.String(
+        description="Determination of the reviewer: PENDING (not decided yet, or waiting for another record), "
+        "APPROVED, DENIED, CANCELED, REVOKED or EXPIRED."
+    )
+    determination_date = dy.Datetime(
+        nullable=True,
+        description="When the determination was made, in UTC. Null while status is WAITING, and where the tenant "
+        "does not say.",
+    )
+    justification = dy.String(nullable=True, description="Reason that the reviewer gave. Null where none was given.")
+    status = dy.String(description="Whether the determination is outstanding (WAITING) or made (COMPLETED).")
+    pending_reviewers = dy.String(
+        description="JSON array, as text, of those who may still decide; [] where status is COMPLETED."
+    )
+    export_date = _make_export_date()
 
 
 class RequestDuas(dy.Schema):
     """A data use agreement signed with an access request."""
 
-    request_id = dy.String(description="UUID of the access request.")
+    request_id = dy.String(description="Id of the access request.")
     dua_id = dy.String(description="Id of the data use agreement.")
-    name = dy.String(description="Name of the data use agreement.")
-    export_date = _export_date()
+    name = dy.String(description="Display name of the data use agreement.")
+    export_date = _make_export_date()
 
 
-class DataProducts(dy.Schema):
+class DataProductMetadata(dy.Schema):
     """A data product of the Request app."""
 
     data_product_id = dy.String(primary_key=True, description="Id of the data product.")
-    data_product_name = dy.String(description="Name of the data product.")
-    data_product_domain = dy.String(description="Id of the domain the data product belongs to.")
-    data_product_description = dy.String(nullable=True, description="Description of the data product.")
-    data_product_creator = dy.String(description="UUID of the user who registered the data product.")
-    data_product_smes = dy.List(dy.String(), nullable=True, description="UUIDs of the subject matter experts.")
-    data_product_suspended = dy.Bool(description="Whether the data product is currently suspended.")
-    export_date = _export_date()
+    data_product_name = dy.String(description="Display name of the data product.")
+    data_product_domain = dy.String(description="Id of the domain of the data product; empty where it has none.")
+    data_product_description = dy.String(nullable=True, description="Description for people. Null where there is none.")
+    data_product_creator = dy.String(
+        description="UUID of the user who registered the data product; SYSTEM where the tenant names none."
+    )
+    data_product_smes = dy.List(
+        dy.String(),
+        nullable=True,
+        description="UUIDs of the subject matter experts. Empty where there are none; never null in this export, "
+        "though the guide allows it.",
+    )
+    data_product_suspended = dy.Bool(description="Whether the data product is suspended.")
+    export_date = _make_export_date()
 
 
 class DataProductAssets(dy.Schema):
     """A data source within a data product."""
 
     data_product_id = dy.String(primary_key=True, description="Id of the data product.")
-    data_source_id = dy.String(primary_key=True, description="Id of a data source in the data product.")
-    export_date = _export_date()
+    data_source_id = dy.String(primary_key=True, description="Id, as text, of a data source in the data product.")
+    export_date = _make_export_date()
 
 
 TABLES: dict[str, type[dy.Schema]] = {
@@ -210,10 +339,10 @@ TABLES: dict[str, type[dy.Schema]] = {
     "tag-metadata": TagMetadata,
     "policy-outcomes": PolicyOutcomes,
     "domain-metadata": DomainMetadata,
-    "access-requests": AccessRequests,
+    "access-requests": AccessRequestMetadata,
     "request-determinations": RequestDeterminations,
     "request-duas": RequestDuas,
-    "data-products": DataProducts,
+    "data-products": DataProductMetadata,
     "data-product-assets": DataProductAssets,
 }
 """The twelve schemas by export name."""
@@ -222,7 +351,7 @@ STAND_INS: dict[tuple[str, str], str] = {
     ("policy-outcomes", "scope"): "'READ'",
     ("tag-metadata", "target_id"): "CASE target_type WHEN 'DATA_SOURCE' THEN CAST(data_source_id AS TEXT) END",
 }
-"""New columns that prpr1 tells too, each as SQL over its columns."""
+"""New columns whose values prpr1 has too, each as SQL over the columns of prpr1."""
 
 MEANING_CHANGES: tuple[MeaningChange, ...] = (
     MeaningChange(
@@ -248,4 +377,4 @@ MEANING_CHANGES: tuple[MeaningChange, ...] = (
         remedy="Add scope = 'READ' to every query that counts rows, joins them or takes one for read access.",
     ),
 )
-"""What changed in meaning up to this version; a newer one repeats these and adds its own."""
+"""The changes of meaning up to this version; a newer version repeats these and adds its own."""

@@ -26,7 +26,7 @@ class Layout:
 
     ``derived`` says how each table follows: a function's parameters name tables of the computed version (dashes as
     underscores) or collections of the tenant. ``meaning_changes`` are all changes of meaning since the first version.
-    ``stand_ins`` are new columns, by table and column, that the version before tells too: each as SQL over its columns.
+    ``stand_ins`` are new columns, by table and column, whose values the version before has too: SQL over its columns.
     """
 
     version: str
@@ -43,12 +43,12 @@ LAYOUTS: dict[str, Layout] = {
 """Every version by name, oldest first."""
 
 
-def newest() -> str:
+def find_newest() -> str:
     """Return the newest version."""
     return next(reversed(LAYOUTS))
 
 
-def named(version: str) -> Layout:
+def find_layout(version: str) -> Layout:
     """Return a layout by its version; raises ``ValueError`` with one sentence where there is none."""
     if version not in LAYOUTS:
         msg = f"{version[:60]!r} is not a layout; allowed is {' or '.join(LAYOUTS)}."

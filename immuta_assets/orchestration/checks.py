@@ -13,13 +13,13 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
-from immuta_assets.access_summary.joins import JOINS, Join, unmatched
+from immuta_assets.access_summary.joins import JOINS, Join, find_unmatched
 from immuta_assets.audit.queries.status import CHECKS, Finding
-from immuta_assets.frames.contract import guide_nullable
+from immuta_assets.frames.contract import is_guide_nullable
 from immuta_assets.layouts.versions import LAYOUTS
-from immuta_assets.outcomes.evaluation import Conflict, Unusable
-from immuta_assets.policies.rules import subscription_policies
-from immuta_assets.tenant.references import dangling
+from immuta_assets.outcomes.evaluation import Conflict, UnusableCondition
+from immuta_assets.policies.rules import parse_policies
+from immuta_assets.tenant.references import find_dangling
 
 SAMPLE = 10
 """How many ids a warning names at most."""
@@ -96,7 +96,7 @@ def references_spec(days: Days) -> dg.AssetCheckSpec:
 
 def references(tenant: Mapping[str, pl.LazyFrame]) -> dg.AssetCheckResult:
     """Warn of references to ids that the dump does not hold; they are kept where the export can show them."""
-    found = dangling(tenant)
+    found = find_dangling(tenant)
     count = sum(one.count for one in found)
     details = {f"{one.collection}: {one.reference}": f"{one.count:,} ({', '.join(one.sample)})" for one in found}
     return _warning("references", TENANT, count, "Dangling references", details)
@@ -128,7 +128,7 @@ def conditions_spec(days: Days) -> dg.AssetCheckSpec:
     )
 
 
-def conditions(found: Sequence[Unusable]) -> dg.AssetCheckResult:
+def conditions(found: Sequence[UnusableCondition]) -> dg.AssetCheckResult:
     """Warn of conditions that cannot be used and therefore count against access."""
     details = {f"policy {one.policy_id}": f"condition at position {one.position}" for one in found[:SAMPLE]}
     return _warning(
@@ -150,7 +150,7 @@ def valid_policies(days: Days) -> dg.AssetChecksDefinition:
         description="Every subscription policy says whom it lets in.",
     )
     def valid_policies(policies: pl.LazyFrame) -> dg.AssetCheckResult:
-        found = [one for one in subscription_policies(policies.collect()) if one.invalid]
+        found = [one for one in parse_policies(policies.collect()) if one.invalid]
         details = {f"policy {one.policy_id}": str(one.invalid) for one in found[:SAMPLE]}
         return _warning("valid_policies", POLICIES, len(found), "Invalid policies, which let nobody in", details)
 
@@ -204,7 +204,7 @@ def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
         description=f"Every id that joins {join.left} to {join.right} is found there.",
     )
     def check(left: pl.LazyFrame, right: pl.LazyFrame) -> dg.AssetCheckResult:
-        lost = unmatched(join, left, right)
+        lost = find_unmatched(join, left, right)
         told = f"Ids not found in {join.right}"
         return _warning(join.name, key, lost.count, told, {"ids": ", ".join(lost.sample)})
 
@@ -212,7 +212,7 @@ def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
 
 
 def _undocumented(schema: type[dy.Schema]) -> list[str]:
-    return [name for name, column in schema.columns().items() if column.nullable and not guide_nullable(column)]
+    return [name for name, column in schema.columns().items() if column.nullable and not is_guide_nullable(column)]
 
 
 def _warning(name: str, key: dg.AssetKey, count: int, told: str, details: Mapping[str, str]) -> dg.AssetCheckResult:

@@ -208,7 +208,7 @@ def _export_day(settings: Settings) -> str:
     """Return the export day of the dump, or of the present where dumps of several days are kept."""
     today = day_of(datetime.now(UTC), settings.export_timezone).isoformat()
     tenant = dump.read(dump_folder(settings, today), ["tenant"])["tenant"]
-    return export_day(TenantInfo.of(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
+    return export_day(TenantInfo.read(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
 
 
 def _job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.JobDefinition:

@@ -68,7 +68,7 @@ def list_check_keys() -> list[dg.AssetCheckKey]:
 def build_destination_checks(watch: Watch) -> dg.AssetChecksDefinition:
     """Return the checks of the published assets; the sensor evaluates them, and an operator may at any time."""
     specs = [
-        dg.AssetCheckSpec(name, asset=_make_key(version, table), description=family.told)
+        dg.AssetCheckSpec(name, asset=_make_key(version, table), description=family.promise)
         for version, table in _list_tables()
         for name, family in FAMILIES.items()
     ]

@@ -1,7 +1,7 @@
 """The compact form of ``policy-outcomes``, and its expansion to rows.
 
-Users and data sources appear as profiles and reasons are kept once, so that hundreds of millions of rows fit in memory;
-rows exist only while they stream out of ``Outcomes.scan``. How outcomes come about belongs to ``outcomes``.
+Users and data sources appear as profiles, and each reason is kept once, so that hundreds of millions of rows fit in
+memory. Rows exist only while they stream out of ``Outcomes.scan``. How outcomes come about belongs to ``evaluation``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from immuta_assets.frames.streaming import streamed
+from immuta_assets.frames.streaming import stream_frames
 
 Scope = Literal["READ", "WRITE"]
 SCOPES: tuple[Scope, ...] = ("READ", "WRITE")
@@ -33,7 +33,7 @@ NARROW_LIMIT = 2**16
 
 
 def narrow(numbers: npt.NDArray[np.integer]) -> Codes:
-    """Numbers from 0 on in the narrowest type: there are many of them."""
+    """Return numbers from 0 on in the narrowest type, since there are many of them."""
     if numbers.max(initial=0) < NARROW_LIMIT:
         return numbers.astype(np.uint16, copy=False)
     return numbers.astype(np.uint32, copy=False)
@@ -45,18 +45,18 @@ class Pairs(NamedTuple):
     sources: Numbers
     users: Numbers
 
-    def on(self, source: int) -> slice:
-        """Where the pairs of one data source lie."""
+    def locate_source(self, source: int) -> slice:
+        """Return the slice in which the pairs of one data source lie."""
         start, end = np.searchsorted(self.sources, [source, source + 1])
         return slice(int(start), int(end))
 
-    def repeated(self) -> int:
-        """How many pairs occur before already."""
+    def count_repeated(self) -> int:
+        """Count the pairs that repeat an earlier one."""
         return len(self.sources) - pl.DataFrame([self.sources, self.users]).n_unique() if len(self.sources) else 0
 
 
-class Admitted(NamedTuple):
-    """Users let in by a grant for members only, and why."""
+class AdmittedMembers(NamedTuple):
+    """Users whom a grant for members only lets in, each with the reason."""
 
     pairs: Pairs
     reasons: Codes
@@ -80,32 +80,36 @@ class ScopeOutcomes:
     profile_of_source: Numbers
     cells: list[Cells]
     texts: Numbers
-    admitted: Admitted
+    admitted: AdmittedMembers
     manual: Pairs
 
-    def row_count(self, profile_of_user: Codes) -> int:
-        """How many rows the scope expands to."""
+    def count_rows(self, profile_of_user: Codes) -> int:
+        """Count the rows that the scope expands to."""
         users_per_profile = np.bincount(profile_of_user)
         per_profile = np.array([users_per_profile[cells.user_profiles].sum() for cells in self.cells], dtype=np.int64)
-        by_profile = int(per_profile[self.profile_of_source].sum()) - self._replaced(profile_of_user)
+        by_profile = int(per_profile[self.profile_of_source].sum()) - self._count_replaced(profile_of_user)
         return by_profile + len(self.admitted.reasons) + len(self.manual.users)
 
-    def _replaced(self, profile_of_user: Codes) -> int:
-        """How many users are admitted whom their profile lets in too."""
+    def _count_replaced(self, profile_of_user: Codes) -> int:
+        """Count the admitted members whom their profile lets in too."""
         pairs = self.admitted.pairs
         return sum(
-            int(np.isin(profile_of_user[pairs.users[pairs.on(source)]], self.on(source).user_profiles).sum())
+            int(
+                np.isin(
+                    profile_of_user[pairs.users[pairs.locate_source(source)]], self.find_cells(source).user_profiles
+                ).sum()
+            )
             for source in np.unique(pairs.sources)
         )
 
-    def on(self, source: int) -> Cells:
-        """The cells of a data source."""
+    def find_cells(self, source: int) -> Cells:
+        """Return the cells of a data source."""
         return self.cells[int(self.profile_of_source[source])]
 
-    def duplicates(self) -> int:
-        """How many cells or pairs repeat another one of the same data source."""
+    def count_duplicates(self) -> int:
+        """Count the cells and pairs that repeat another one of the same data source."""
         cells = sum(int((each.user_profiles[1:] <= each.user_profiles[:-1]).sum()) for each in self.cells)
-        return cells + self.admitted.pairs.repeated() + self.manual.repeated()
+        return cells + self.admitted.pairs.count_repeated() + self.manual.count_repeated()
 
 
 @dataclass(frozen=True)
@@ -128,19 +132,19 @@ class Outcomes:
     @cached_property
     def rows(self) -> int:
         """How many rows ``scan`` yields."""
-        return sum(scope.row_count(self.profile_of_user) for scope in self.scopes.values())
+        return sum(scope.count_rows(self.profile_of_user) for scope in self.scopes.values())
 
-    def duplicates(self) -> int:
-        """How many rows repeat the key (user, data source, scope, source), found without expanding anything."""
-        return sum(scope.duplicates() for scope in self.scopes.values())
+    def count_duplicates(self) -> int:
+        """Count the rows that repeat the key (user, data source, scope, source), without expanding anything."""
+        return sum(scope.count_duplicates() for scope in self.scopes.values())
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows of ``policy-outcomes`` by data source, some hundred thousand at a time; text columns are Enums."""
-        yield from _Expansion(self).frames()
+    def expand(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows of ``policy-outcomes`` by data source, 500,000 at a time; text columns are Enums."""
+        yield from _Expansion(self).expand()
 
     def scan(self) -> pl.LazyFrame:
-        """The rows of ``frames``, streamed."""
-        return streamed(self.frames, _Expansion(self).frame([]).schema)
+        """Return the rows of ``expand`` as a lazy frame that streams them."""
+        return stream_frames(self.expand, _Expansion(self).build_frame([]).schema)
 
 
 class _Piece(NamedTuple):
@@ -153,7 +157,7 @@ class _Piece(NamedTuple):
     text: int | None
     is_owner: npt.NDArray[np.bool_]
 
-    def rows(self, start: int, stop: int | None) -> _Piece:
+    def cut(self, start: int, stop: int | None) -> _Piece:
         part = slice(start, stop)
         return self._replace(users=self.users[part], reasons=self.reasons[part], is_owner=self.is_owner[part])
 
@@ -171,44 +175,44 @@ class _Expansion:
         self._counts = np.bincount(outcomes.profile_of_user)
         self._starts = np.cumsum(self._counts) - self._counts
         self._owner = np.zeros(len(outcomes.global_user_ids), dtype=np.bool_)
-        self._global_user_ids = _categories(outcomes.global_user_ids)
-        self._merged_policies = _categories(outcomes.merged_policies)
+        self._global_user_ids = _build_categories(outcomes.global_user_ids)
+        self._merged_policies = _build_categories(outcomes.merged_policies)
         self._data_source_ids = outcomes.data_source_ids.to_numpy()
         self._policy_ids = outcomes.policy_ids.extend_constant(None, 1).rechunk()
         self._no_reason = narrow(np.array([len(outcomes.policy_ids)]))
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """All rows, in frames of one size."""
+    def expand(self) -> Iterator[pl.DataFrame]:
+        """Yield all rows, in frames of one size."""
         pieces: list[_Piece] = []
         room = _ROWS_PER_FRAME
-        for piece in chain.from_iterable(map(self._pieces, range(len(self._data_source_ids)))):
+        for piece in chain.from_iterable(map(self._cut_pieces, range(len(self._data_source_ids)))):
             rest = piece
             while len(rest.users) >= room:
-                yield self.frame([*pieces, rest.rows(0, room)])
-                pieces, rest, room = [], rest.rows(room, None), _ROWS_PER_FRAME
+                yield self.build_frame([*pieces, rest.cut(0, room)])
+                pieces, rest, room = [], rest.cut(room, None), _ROWS_PER_FRAME
             if len(rest.users):
                 pieces.append(rest)
                 room -= len(rest.users)
         if pieces:
-            yield self.frame(pieces)
+            yield self.build_frame(pieces)
 
-    def _pieces(self, source: int) -> Iterator[_Piece]:
-        owners = self._outcomes.owners.users[self._outcomes.owners.on(source)]
+    def _cut_pieces(self, source: int) -> Iterator[_Piece]:
+        owners = self._outcomes.owners.users[self._outcomes.owners.locate_source(source)]
         self._owner[owners] = True
         for name, scope in self._outcomes.scopes.items():
-            users, reasons = self._by_policy(scope, source)
+            users, reasons = self._expand_source(scope, source)
             if len(users):
                 text = int(scope.texts[scope.profile_of_source[source]])
                 yield _Piece(source, name, users, reasons, text, self._owner[users])
-            manual = narrow(scope.manual.users[scope.manual.on(source)])
+            manual = narrow(scope.manual.users[scope.manual.locate_source(source)])
             if len(manual):
                 yield _Piece(source, name, manual, self._no_reason.repeat(len(manual)), None, self._owner[manual])
         self._owner[owners] = False
 
-    def _by_policy(self, scope: ScopeOutcomes, source: int) -> tuple[Codes, Codes]:
-        """Users and reasons on one data source: its profile's cells, but for users who are admitted as members."""
-        users, reasons = self._expanded(scope.on(source))
-        own = scope.admitted.pairs.on(source)
+    def _expand_source(self, scope: ScopeOutcomes, source: int) -> tuple[Codes, Codes]:
+        """Return users and reasons on a data source: the cells of its profile, admitted members in place of theirs."""
+        users, reasons = self._expand_cells(scope.find_cells(source))
+        own = scope.admitted.pairs.locate_source(source)
         if own.start == own.stop:
             return users, reasons
         admitted = narrow(scope.admitted.pairs.users[own])
@@ -218,32 +222,32 @@ class _Expansion:
             np.concatenate([reasons[others], scope.admitted.reasons[own]]),
         )
 
-    def _expanded(self, cells: Cells) -> tuple[Codes, Codes]:
-        """Every user of every profile, with the profile's reason."""
+    def _expand_cells(self, cells: Cells) -> tuple[Codes, Codes]:
+        """Return every user of every profile, with the profile's reason."""
         counts, starts = self._counts[cells.user_profiles], self._starts[cells.user_profiles]
         ends = counts.cumsum()
         shifts = starts - ends + counts
         users = self._users[np.repeat(shifts, counts) + np.arange(counts.sum())]
         return users, cells.reasons.repeat(counts)
 
-    def frame(self, pieces: list[_Piece]) -> pl.DataFrame:
-        """The rows of some pieces as a frame in the layout of ``policy-outcomes``."""
+    def build_frame(self, pieces: list[_Piece]) -> pl.DataFrame:
+        """Return the rows of some pieces as a frame in the layout of ``policy-outcomes``."""
         rows_of_piece = [len(piece.users) for piece in pieces]
-        shared = self._shared(pieces)[np.repeat(np.arange(len(pieces), dtype=np.uint32), rows_of_piece)]
+        shared = self._describe_pieces(pieces)[np.repeat(np.arange(len(pieces), dtype=np.uint32), rows_of_piece)]
         return shared.select(
-            self._global_user_ids.gather(_joined([piece.users for piece in pieces])).alias("global_user_id"),
+            self._global_user_ids.gather(_concatenate([piece.users for piece in pieces])).alias("global_user_id"),
             "data_source_id",
             pl.lit(None, dtype=pl.String).alias("column_id"),
-            self._policy_ids.gather(_joined([piece.reasons for piece in pieces])).alias("policy_ids"),
+            self._policy_ids.gather(_concatenate([piece.reasons for piece in pieces])).alias("policy_ids"),
             "merged_policy",
             "scope",
-            _joined([piece.is_owner for piece in pieces]).cast(pl.Boolean).alias("is_owner"),
+            _concatenate([piece.is_owner for piece in pieces]).cast(pl.Boolean).alias("is_owner"),
             "source",
             pl.lit(self._outcomes.export_date, dtype=pl.Datetime("us")).alias("export_date"),
         )
 
-    def _shared(self, pieces: list[_Piece]) -> pl.DataFrame:
-        """What all rows of a piece have in common, a row per piece."""
+    def _describe_pieces(self, pieces: list[_Piece]) -> pl.DataFrame:
+        """Return a row per piece, with what all rows of the piece have in common."""
         texts = pl.Series([piece.text for piece in pieces], dtype=pl.UInt32)
         return pl.DataFrame(
             {
@@ -255,15 +259,15 @@ class _Expansion:
         )
 
 
-def _categories(texts: Iterable[str]) -> pl.Series:
-    """Texts as an Enum, to be gathered by their numbers."""
+def _build_categories(texts: Iterable[str]) -> pl.Series:
+    """Return texts as an Enum, so that a row can be gathered by the number of its text."""
     enum = pl.Enum(texts)
     return pl.Series(enum.categories, dtype=enum)
 
 
-_SCOPES = _categories(SCOPES)
-_SOURCES = _categories(["POLICY", "MANUAL"])
+_SCOPES = _build_categories(SCOPES)
+_SOURCES = _build_categories(["POLICY", "MANUAL"])
 
 
-def _joined(arrays: list[npt.NDArray[np.generic]]) -> pl.Series:
+def _concatenate(arrays: list[npt.NDArray[np.generic]]) -> pl.Series:
     return pl.Series(np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint16))

@@ -2,7 +2,7 @@
 
 ``to_frames`` and ``from_frames`` are inverse to each other, so what expands from the stored frames is exactly the
 table. Add a column where a reader of the compact form needs another fact. How outcomes come about belongs to
-``outcomes``, what they look like in memory to ``compact``.
+``evaluation``, what they look like in memory to ``compact``.
 
 A *data source profile* stands for the data sources of one scope on which the same policies make the same demands, a
 *user profile* for users who meet the same demands, a *reason* for a set of policies. All three are numbered from 0
@@ -19,11 +19,11 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from immuta_assets.frames.streaming import streamed
+from immuta_assets.frames.streaming import stream_frames
 from immuta_assets.outcomes.compact import (
     NARROW_LIMIT,
     SCOPES,
-    Admitted,
+    AdmittedMembers,
     Cells,
     Codes,
     Outcomes,
@@ -34,68 +34,81 @@ from immuta_assets.outcomes.compact import (
 )
 
 _CELLS_PER_FRAME = 1_000_000
+_SCOPE = "Access that the row is about: READ or WRITE; neither implies the other."
 
 
-class Users(dy.Schema):
+class ProfiledUsers(dy.Schema):
     """The profile of each user who may have outcomes: neither disabled nor a system account."""
 
-    global_user_id = dy.String(primary_key=True, description="The user.")
-    user_profile = dy.UInt32(description="The user's profile.")
+    global_user_id = dy.String(primary_key=True, description="UUID of the user, as in user-metadata.")
+    user_profile = dy.UInt32(description="Number of the user's profile, from 0; valid within this export day only.")
 
 
-class DataSources(dy.Schema):
+class ProfiledDataSources(dy.Schema):
     """The profile of each enabled data source in each scope."""
 
-    data_source_id = dy.Int64(primary_key=True, description="The data source.")
-    scope = dy.Enum(SCOPES, primary_key=True, description="Access kind.")
-    data_source_profile = dy.UInt32(description="Its profile in that scope; no two scopes share one.")
+    data_source_id = dy.Int64(primary_key=True, description="Numeric id of the data source.")
+    scope = dy.Enum(SCOPES, primary_key=True, description=_SCOPE)
+    data_source_profile = dy.UInt32(
+        description="Number of the data source's profile in that scope, from 0; valid within this export day only. "
+        "No profile belongs to two scopes."
+    )
 
 
 class MergedPolicies(dy.Schema):
     """The merged policy of each data source profile."""
 
-    data_source_profile = dy.UInt32(primary_key=True, description="The profile.")
-    scope = dy.Enum(SCOPES, description="Access kind the profile belongs to.")
-    merged_policy = dy.String(description="Guardrails and grants merged; empty where no policy applies.")
+    data_source_profile = dy.UInt32(primary_key=True, description="Number of the data source profile.")
+    scope = dy.Enum(SCOPES, description=_SCOPE)
+    merged_policy = dy.String(
+        description="Guardrails and grants merged into one Boolean expression; empty where no policy applies."
+    )
 
 
 class PolicyCells(dy.Schema):
     """Who is let in by policy: one row per data source profile and user profile, ordered by both."""
 
-    data_source_profile = dy.UInt32(description="The data sources.")
-    user_profile = dy.UInt32(description="The users.")
-    reason = dy.UInt32(description="The policies that let them in.")
+    data_source_profile = dy.UInt32(description="Number of the data source profile; its scope is in merged_policies.")
+    user_profile = dy.UInt32(description="Number of the profile of the users who are let in.")
+    reason = dy.UInt32(description="Number of the reason: the set of policies that lets them in.")
 
 
 class Reasons(dy.Schema):
     """The policies behind each reason."""
 
-    reason = dy.UInt32(primary_key=True, description="The reason.")
-    policy_ids = dy.List(dy.Int64(), description="Ids of the policies, ascending.")
+    reason = dy.UInt32(primary_key=True, description="Number of the reason, from 0; valid within this export day only.")
+    policy_ids = dy.List(
+        dy.Int64(), description="Numeric ids of the guardrails and of the grants that were met, ascending."
+    )
 
 
 class Members(dy.Schema):
     """Access that a member list gives to single users.
 
-    With a reason the row stands in place of the user's cell (a grant for members only); without, for a member by hand.
+    With a reason, the row stands in place of the user's cell: a grant for members only lets the user in. Without a
+    reason, the user is a member by hand.
     """
 
-    data_source_id = dy.Int64(description="The data source.")
-    scope = dy.Enum(SCOPES, description="Access kind.")
-    global_user_id = dy.String(description="The member.")
-    reason = dy.UInt32(nullable=True, description="The policies that let the member in; null for a member by hand.")
+    data_source_id = dy.Int64(description="Numeric id of the data source.")
+    scope = dy.Enum(SCOPES, description=_SCOPE)
+    global_user_id = dy.String(description="UUID of the member, as in user-metadata.")
+    reason = dy.UInt32(
+        nullable=True,
+        description="Number of the reason: the set of policies that lets the member in. Null for a member by hand, "
+        "whom no policy lets in.",
+    )
 
 
 class Owners(dy.Schema):
     """Owners of data sources, whatever the scope."""
 
-    data_source_id = dy.Int64(primary_key=True, description="The data source.")
-    global_user_id = dy.String(primary_key=True, description="The owner.")
+    data_source_id = dy.Int64(primary_key=True, description="Numeric id of the data source.")
+    global_user_id = dy.String(primary_key=True, description="UUID of the owner, as in user-metadata.")
 
 
 FRAMES: dict[str, type[dy.Schema]] = {
-    "users": Users,
-    "data_sources": DataSources,
+    "users": ProfiledUsers,
+    "data_sources": ProfiledDataSources,
     "merged_policies": MergedPolicies,
     "cells": PolicyCells,
     "reasons": Reasons,
@@ -106,49 +119,53 @@ FRAMES: dict[str, type[dy.Schema]] = {
 
 
 def to_frames(outcomes: Outcomes) -> dict[str, pl.LazyFrame]:
-    """The outcomes as the frames of ``FRAMES``; ``cells`` is streamed."""
-    first = _first_profiles(outcomes)
-    owners = _named(outcomes, outcomes.owners)
+    """Return the outcomes as the frames of ``FRAMES``; ``cells`` is streamed."""
+    first = _number_first_profiles(outcomes)
+    owners = _name_pairs(outcomes, outcomes.owners)
     return {
-        "users": _frame(Users, global_user_id=outcomes.global_user_ids, user_profile=outcomes.profile_of_user).lazy(),
-        "data_sources": pl.concat(_data_sources(outcomes, scope, first[scope]) for scope in SCOPES).lazy(),
-        "merged_policies": pl.concat(_merged_policies(outcomes, scope, first[scope]) for scope in SCOPES).lazy(),
-        "cells": streamed(lambda: _cells(outcomes, first), PolicyCells.create_empty().schema),
+        "users": _build_frame(
+            ProfiledUsers, global_user_id=outcomes.global_user_ids, user_profile=outcomes.profile_of_user
+        ).lazy(),
+        "data_sources": pl.concat(_build_data_sources(outcomes, scope, first[scope]) for scope in SCOPES).lazy(),
+        "merged_policies": pl.concat(_build_merged_policies(outcomes, scope, first[scope]) for scope in SCOPES).lazy(),
+        "cells": stream_frames(lambda: _build_cells(outcomes, first), PolicyCells.create_empty().schema),
         "reasons": outcomes.policy_ids.to_frame().with_row_index("reason").lazy(),
-        "members": pl.concat(frame for scope in SCOPES for frame in _members(outcomes, scope)).lazy(),
-        "owners": _frame(Owners, **owners).lazy(),
+        "members": pl.concat(frame for scope in SCOPES for frame in _build_members(outcomes, scope)).lazy(),
+        "owners": _build_frame(Owners, **owners).lazy(),
     }
 
 
-def _frame(schema: type[dy.Schema], **columns: object) -> pl.DataFrame:
+def _build_frame(schema: type[dy.Schema], **columns: object) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=schema.create_empty().schema)
 
 
-def _first_profiles(outcomes: Outcomes) -> dict[Scope, int]:
-    """The number of each scope's first profile: profiles are numbered through all scopes."""
+def _number_first_profiles(outcomes: Outcomes) -> dict[Scope, int]:
+    """Return the number of each scope's first profile: one sequence of numbers runs through all scopes."""
     counts = [len(outcomes.scopes[scope].cells) for scope in SCOPES]
     return dict(zip(SCOPES, np.cumsum([0, *counts]).tolist(), strict=False))
 
 
-def _data_sources(outcomes: Outcomes, scope: Scope, first: int) -> pl.DataFrame:
+def _build_data_sources(outcomes: Outcomes, scope: Scope, first: int) -> pl.DataFrame:
     profiles = outcomes.scopes[scope].profile_of_source + first
-    return _frame(DataSources, data_source_id=outcomes.data_source_ids, scope=scope, data_source_profile=profiles)
+    return _build_frame(
+        ProfiledDataSources, data_source_id=outcomes.data_source_ids, scope=scope, data_source_profile=profiles
+    )
 
 
-def _merged_policies(outcomes: Outcomes, scope: Scope, first: int) -> pl.DataFrame:
+def _build_merged_policies(outcomes: Outcomes, scope: Scope, first: int) -> pl.DataFrame:
     texts = [outcomes.merged_policies[number] for number in outcomes.scopes[scope].texts]
     profiles = np.arange(first, first + len(texts))
-    return _frame(MergedPolicies, data_source_profile=profiles, scope=scope, merged_policy=texts)
+    return _build_frame(MergedPolicies, data_source_profile=profiles, scope=scope, merged_policy=texts)
 
 
-def _cells(outcomes: Outcomes, first: Mapping[Scope, int]) -> Iterator[pl.DataFrame]:
+def _build_cells(outcomes: Outcomes, first: Mapping[Scope, int]) -> Iterator[pl.DataFrame]:
     for scope in SCOPES:
         cells = outcomes.scopes[scope].cells
-        for start, end in _runs([len(each.reasons) for each in cells]):
-            yield _cell_frame(cells[start:end], first[scope] + start)
+        for start, end in _cut_runs([len(each.reasons) for each in cells]):
+            yield _build_cell_frame(cells[start:end], first[scope] + start)
 
 
-def _runs(lengths: list[int]) -> Iterator[tuple[int, int]]:
+def _cut_runs(lengths: list[int]) -> Iterator[tuple[int, int]]:
     """Cut profiles into runs of about a million cells."""
     start, cells = 0, 0
     for number, length in enumerate(lengths, start=1):
@@ -158,9 +175,9 @@ def _runs(lengths: list[int]) -> Iterator[tuple[int, int]]:
             start, cells = number, 0
 
 
-def _cell_frame(cells: list[Cells], first: int) -> pl.DataFrame:
+def _build_cell_frame(cells: list[Cells], first: int) -> pl.DataFrame:
     profiles = np.arange(first, first + len(cells))
-    return _frame(
+    return _build_frame(
         PolicyCells,
         data_source_profile=np.repeat(profiles, [len(each.reasons) for each in cells]),
         user_profile=np.concatenate([each.user_profiles for each in cells]),
@@ -168,14 +185,14 @@ def _cell_frame(cells: list[Cells], first: int) -> pl.DataFrame:
     )
 
 
-def _members(outcomes: Outcomes, scope: Scope) -> Iterator[pl.DataFrame]:
+def _build_members(outcomes: Outcomes, scope: Scope) -> Iterator[pl.DataFrame]:
     admitted, manual = outcomes.scopes[scope].admitted, outcomes.scopes[scope].manual
-    yield _frame(Members, **_named(outcomes, admitted.pairs, scope=scope), reason=admitted.reasons)
-    yield _frame(Members, **_named(outcomes, manual, scope=scope), reason=None)
+    yield _build_frame(Members, **_name_pairs(outcomes, admitted.pairs, scope=scope), reason=admitted.reasons)
+    yield _build_frame(Members, **_name_pairs(outcomes, manual, scope=scope), reason=None)
 
 
-def _named(outcomes: Outcomes, pairs: Pairs, **between: str) -> dict[str, object]:
-    """The ids of pairs, with further columns between the two."""
+def _name_pairs(outcomes: Outcomes, pairs: Pairs, **between: str) -> dict[str, object]:
+    """Return the ids of pairs, with further columns between the two."""
     return {
         "data_source_id": outcomes.data_source_ids.gather(pl.Series(pairs.sources)),
         **between,
@@ -184,13 +201,13 @@ def _named(outcomes: Outcomes, pairs: Pairs, **between: str) -> dict[str, object
 
 
 def from_frames(frames: Mapping[str, pl.LazyFrame], export_date: datetime) -> Outcomes:
-    """The outcomes that ``to_frames`` was given; ``export_date`` is UTC without a zone."""
+    """Return the outcomes that ``to_frames`` was given; ``export_date`` is UTC without a zone."""
     loaded = {name: frame.collect() for name, frame in frames.items() if name != "cells"}
     users, merged = loaded["users"], loaded["merged_policies"]
     sources = loaded["data_sources"].filter(scope=SCOPES[0])["data_source_id"]
-    positions = _Positions(sources, users["global_user_id"])
+    positions = _UserPositions(sources, users["global_user_id"])
     texts = merged["merged_policy"].unique(maintain_order=True)
-    cells = _cells_by_profile(frames["cells"], merged.height)
+    cells = _split_cells(frames["cells"], merged.height)
     return Outcomes(
         export_date=export_date,
         data_source_ids=sources,
@@ -198,43 +215,43 @@ def from_frames(frames: Mapping[str, pl.LazyFrame], export_date: datetime) -> Ou
         profile_of_user=narrow(users["user_profile"].to_numpy()),
         policy_ids=loaded["reasons"]["policy_ids"],
         merged_policies=texts.to_list(),
-        scopes={scope: _scope(scope, loaded, cells, texts, positions) for scope in SCOPES},
-        owners=positions.pairs(loaded["owners"]),
+        scopes={scope: _read_scope(scope, loaded, cells, texts, positions) for scope in SCOPES},
+        owners=positions.locate_pairs(loaded["owners"]),
     )
 
 
-class _Positions:
+class _UserPositions:
     """Translates ids to positions."""
 
     def __init__(self, data_source_ids: pl.Series, global_user_ids: pl.Series) -> None:
         self._sources = data_source_ids.to_frame().with_row_index("source")
         self._users = global_user_ids.to_frame().with_row_index("user")
 
-    def pairs(self, frame: pl.DataFrame) -> Pairs:
-        """The pairs of a frame with data_source_id and global_user_id, in its order."""
+    def locate_pairs(self, frame: pl.DataFrame) -> Pairs:
+        """Return the pairs of a frame with data_source_id and global_user_id, in its order."""
         known = frame.join(self._sources, on="data_source_id", how="left", maintain_order="left")
         known = known.join(self._users, on="global_user_id", how="left", maintain_order="left")
         return Pairs(known["source"].cast(pl.Int64).to_numpy(), known["user"].cast(pl.Int64).to_numpy())
 
 
-def _cells_by_profile(cells: pl.LazyFrame, profiles: int) -> list[Cells]:
+def _split_cells(cells: pl.LazyFrame, profiles: int) -> list[Cells]:
     lengths = cells.group_by("data_source_profile").len().collect(engine="streaming")
     counts = np.zeros(profiles, dtype=np.int64)
     counts[lengths["data_source_profile"].to_numpy()] = lengths["len"].to_numpy()
-    users, reasons = _narrowed(cells, "user_profile"), _narrowed(cells, "reason")
+    users, reasons = _read_narrow(cells, "user_profile"), _read_narrow(cells, "reason")
     bounds = pairwise(np.cumsum([0, *counts]).tolist())
     return [Cells(users[start:end], reasons[start:end]) for start, end in bounds]
 
 
-def _narrowed(cells: pl.LazyFrame, column: str) -> Codes:
-    """A column in the narrowest type, which it takes while it is read."""
+def _read_narrow(cells: pl.LazyFrame, column: str) -> Codes:
+    """Return a column in the narrowest type, which it takes while it is read."""
     largest = cells.select(pl.col(column).max()).collect(engine="streaming").item() or 0
     narrow_type = pl.UInt16 if largest < NARROW_LIMIT else pl.UInt32
     return cells.select(pl.col(column).cast(narrow_type)).collect(engine="streaming").to_series().to_numpy()
 
 
-def _scope(
-    scope: Scope, loaded: Mapping[str, pl.DataFrame], cells: list[Cells], texts: pl.Series, positions: _Positions
+def _read_scope(
+    scope: Scope, loaded: Mapping[str, pl.DataFrame], cells: list[Cells], texts: pl.Series, positions: _UserPositions
 ) -> ScopeOutcomes:
     merged = loaded["merged_policies"].filter(scope=scope)
     numbers = merged["data_source_profile"].cast(pl.Int64).to_numpy()
@@ -246,6 +263,6 @@ def _scope(
         profile_of_source=profiles - numbers.min(initial=len(cells)),
         cells=[cells[number] for number in numbers],
         texts=merged.join(text_numbers, on="merged_policy", how="left", maintain_order="left")["text"].to_numpy(),
-        admitted=Admitted(positions.pairs(admitted), admitted["reason"].to_numpy()),
-        manual=positions.pairs(manual),
+        admitted=AdmittedMembers(positions.locate_pairs(admitted), admitted["reason"].to_numpy()),
+        manual=positions.locate_pairs(manual),
     )

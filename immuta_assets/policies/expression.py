@@ -65,58 +65,58 @@ class ExpressionError(ValueError):
         self.position = position
 
 
-def conjunction(operands: tuple[Expression, ...]) -> Expression:
-    """All of the operands; nested ANDs become one list."""
-    return _joined(And, operands)
+def conjoin(operands: tuple[Expression, ...]) -> Expression:
+    """Join operands with AND; nested ANDs become one list."""
+    return _flatten_operands(And, operands)
 
 
-def disjunction(operands: tuple[Expression, ...]) -> Expression:
-    """One of the operands; nested ORs become one list."""
-    return _joined(Or, operands)
+def disjoin(operands: tuple[Expression, ...]) -> Expression:
+    """Join operands with OR; nested ORs become one list."""
+    return _flatten_operands(Or, operands)
 
 
-def _joined(kind: type[And | Or], operands: tuple[Expression, ...]) -> Expression:
+def _flatten_operands(kind: type[And | Or], operands: tuple[Expression, ...]) -> Expression:
     flat = tuple(
         part for operand in operands for part in (operand.operands if isinstance(operand, kind) else (operand,))
     )
     return flat[0] if len(flat) == 1 else kind(flat)
 
 
-def calls(expression: Expression) -> Iterator[Call]:
-    """Every call in the expression, in order of appearance."""
+def list_calls(expression: Expression) -> Iterator[Call]:
+    """Yield every call in the expression, in order of appearance."""
     match expression:
         case Call():
             yield expression
         case Not(operand):
-            yield from calls(operand)
+            yield from list_calls(operand)
         case And(operands) | Or(operands):
             for operand in operands:
-                yield from calls(operand)
+                yield from list_calls(operand)
 
 
-def text(expression: Expression) -> str:
-    """The canonical text: ``parse(text(tree)) == tree``."""
+def format_expression(expression: Expression) -> str:
+    """Return the canonical text: ``parse_expression(format_expression(tree)) == tree``."""
     match expression:
         case Call(function, arguments):
-            return f"@{function}({','.join(map(_quoted, arguments))})"
+            return f"@{function}({','.join(map(_quote, arguments))})"
         case Not(operand):
-            return f"NOT {_nested(operand, And, Or)}"
+            return f"NOT {_parenthesize(operand, And, Or)}"
         case And(operands):
-            return " AND ".join(_nested(operand, Or) for operand in operands)
+            return " AND ".join(_parenthesize(operand, Or) for operand in operands)
         case Or(operands):
-            return " OR ".join(text(operand) for operand in operands)
+            return " OR ".join(format_expression(operand) for operand in operands)
 
 
-def _nested(operand: Expression, *parenthesized: type) -> str:
-    return f"({text(operand)})" if isinstance(operand, parenthesized) else text(operand)
+def _parenthesize(operand: Expression, *parenthesized: type) -> str:
+    return f"({format_expression(operand)})" if isinstance(operand, parenthesized) else format_expression(operand)
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 
-def _unquoted(token: str) -> str:
+def _unquote(token: str) -> str:
     return re.sub(r"''|\\(.)", lambda match: match[1] or "'", token[1:-1], flags=re.DOTALL)
 
 
@@ -124,8 +124,8 @@ _GRAMMAR = r"""
 start: disjunction
 disjunction: conjunction (_OR conjunction)*
 conjunction: negation (_AND negation)*
-?negation: _NOT negation -> inverted
-         | "(" disjunction ")" -> parenthesized
+?negation: _NOT negation -> negate
+         | "(" disjunction ")" -> unwrap
          | FUNCTION "(" [STRING ("," STRING)*] ")" -> call
 _NOT.2: /NOT\b/i
 _AND.2: /AND\b/i
@@ -144,7 +144,7 @@ _ARITIES: dict[str, Callable[[int], bool]] = {
 _SPELLINGS = {"hasTagsAsAttribute": "hasTagAsAttribute"}
 
 
-class _Parsed(NamedTuple):
+class _ParsedExpression(NamedTuple):
     tree: Expression
     depth: int
 
@@ -153,29 +153,31 @@ class _Parsed(NamedTuple):
 class _Builder(lark.Transformer[lark.Token, Expression]):
     """Builds the tree while parsing, so that depth is limited by ``MAX_DEPTH`` and never by the interpreter's stack."""
 
-    def start(self, parsed: _Parsed) -> Expression:
+    def start(self, parsed: _ParsedExpression) -> Expression:
         if parsed.depth > MAX_DEPTH:
             problem = f"nests deeper than {MAX_DEPTH}"
             raise ExpressionError(problem, 1)
         return parsed.tree
 
-    def disjunction(self, *parts: _Parsed) -> _Parsed:
-        return _Parsed(disjunction(tuple(part.tree for part in parts)), max(part.depth for part in parts))
+    def disjunction(self, *parts: _ParsedExpression) -> _ParsedExpression:
+        return _ParsedExpression(disjoin(tuple(part.tree for part in parts)), max(part.depth for part in parts))
 
-    def conjunction(self, *parts: _Parsed) -> _Parsed:
-        return _Parsed(conjunction(tuple(part.tree for part in parts)), max(part.depth for part in parts))
+    def conjunction(self, *parts: _ParsedExpression) -> _ParsedExpression:
+        return _ParsedExpression(conjoin(tuple(part.tree for part in parts)), max(part.depth for part in parts))
 
-    def inverted(self, part: _Parsed) -> _Parsed:
-        return _Parsed(Not(part.tree), part.depth + 1)
+    def negate(self, part: _ParsedExpression) -> _ParsedExpression:
+        return _ParsedExpression(Not(part.tree), part.depth + 1)
 
-    def parenthesized(self, part: _Parsed) -> _Parsed:
-        return _Parsed(part.tree, part.depth + 1)
+    def unwrap(self, part: _ParsedExpression) -> _ParsedExpression:
+        return _ParsedExpression(part.tree, part.depth + 1)
 
-    def call(self, name: lark.Token, *strings: lark.Token | None) -> _Parsed:
-        return _Parsed(_checked_call(name, tuple(_unquoted(string) for string in strings if string is not None)), 0)
+    def call(self, name: lark.Token, *strings: lark.Token | None) -> _ParsedExpression:
+        return _ParsedExpression(
+            _check_call(name, tuple(_unquote(string) for string in strings if string is not None)), 0
+        )
 
 
-def _checked_call(name: lark.Token, arguments: tuple[str, ...]) -> Call:
+def _check_call(name: lark.Token, arguments: tuple[str, ...]) -> Call:
     function = _SPELLINGS.get(name[1:], name[1:])
     position = (name.start_pos or 0) + 1
     if function not in _ARITIES:
@@ -191,22 +193,22 @@ def _checked_call(name: lark.Token, arguments: tuple[str, ...]) -> Call:
 
 
 @cache
-def _parser() -> lark.Lark:
+def _build_parser() -> lark.Lark:
     return lark.Lark(_GRAMMAR, parser="lalr", lexer="contextual", transformer=_Builder(), maybe_placeholders=False)
 
 
-def parse(source: str) -> Expression:
+def parse_expression(source: str) -> Expression:
     """Read an expression. Raises ``ExpressionError`` where the text is empty, malformed or too deep."""
     if not source.strip():
         problem = "the expression is empty"
         raise ExpressionError(problem, 1)
     try:
-        return _parser().parse(source)  # type: ignore[return-value]  # the embedded transformer returns the tree itself
+        return _build_parser().parse(source)  # type: ignore[return-value]  # the embedded transformer returns the tree itself
     except lark.exceptions.UnexpectedInput as unexpected:
-        raise _syntax_error(source, unexpected) from unexpected
+        raise _make_syntax_error(source, unexpected) from unexpected
 
 
-def _syntax_error(source: str, unexpected: lark.exceptions.UnexpectedInput) -> ExpressionError:
+def _make_syntax_error(source: str, unexpected: lark.exceptions.UnexpectedInput) -> ExpressionError:
     token = getattr(unexpected, "token", None)
     if token is not None and token.type == "$END":
         return ExpressionError("the expression ends too early", len(source) + 1)

@@ -27,7 +27,7 @@ class Pattern(NamedTuple):
     ignore_case: bool
 
 
-def found_in(patterns: Sequence[Pattern], names: Sequence[str]) -> list[list[int] | None]:
+def search_names(patterns: Sequence[Pattern], names: Sequence[str]) -> list[list[int] | None]:
     """For each pattern, the positions of the names it is found in; None where the pattern is unusable."""
     if not patterns:
         return []
@@ -47,17 +47,17 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
     raise _TooLongError
 
 
-def _positions(pattern: Pattern, names: Sequence[str]) -> list[int] | None:
+def _find_positions(pattern: Pattern, names: Sequence[str]) -> list[int] | None:
     try:
         compiled = re.compile(pattern.regex, re.IGNORECASE if pattern.ignore_case else 0)
-        return [position for position, name in enumerate(names) if _found(compiled, name)]
+        return [position for position, name in enumerate(names) if _is_match(compiled, name)]
     except (re.error, _TooLongError, RecursionError, OverflowError, MemoryError):
         return None
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def _found(compiled: re.Pattern[str], name: str) -> bool:
+def _is_match(compiled: re.Pattern[str], name: str) -> bool:
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_PER_SEARCH)
     return compiled.search(name) is not None
 
@@ -65,7 +65,7 @@ def _found(compiled: re.Pattern[str], name: str) -> bool:
 def _main() -> None:
     signal.signal(signal.SIGVTALRM, _stop)
     request = json.load(sys.stdin)
-    answer = [_positions(Pattern(*pattern), request["names"]) for pattern in request["patterns"]]
+    answer = [_find_positions(Pattern(*pattern), request["names"]) for pattern in request["patterns"]]
     json.dump(answer, sys.stdout)
 
 

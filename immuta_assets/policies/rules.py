@@ -20,11 +20,11 @@ from immuta_assets.policies.expression import (
     Call,
     Condition,
     ExpressionError,
-    calls,
-    conjunction,
-    disjunction,
-    parse,
-    text,
+    conjoin,
+    disjoin,
+    format_expression,
+    list_calls,
+    parse_expression,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class SubscriptionPolicy:
     @cached_property
     def merged_text(self) -> str:
         """The condition as it appears in ``merged_policy``: canonical text, TRUE or FALSE."""
-        return str(self.condition).upper() if isinstance(self.condition, bool) else text(self.condition)
+        return str(self.condition).upper() if isinstance(self.condition, bool) else format_expression(self.condition)
 
     @property
     def text(self) -> str:
@@ -114,40 +114,40 @@ class SubscriptionPolicy:
             return "nobody (invalid)"
         if isinstance(self.condition, bool):
             return _WHO[self.level]
-        return ", ".join(dict.fromkeys(name for call in calls(self.condition) for name in _principals(call)))
+        return ", ".join(dict.fromkeys(name for call in list_calls(self.condition) for name in _name_principals(call)))
 
     @property
     def object(self) -> str:
         """Which data sources the policy targets, for ``policy-metadata.object``."""
         if self.circumstances is None:
             return "when selected"
-        return ", ".join(_target(item) for item in self.circumstances) or "*"
+        return ", ".join(_name_target(item) for item in self.circumstances) or "*"
 
 
-def subscription_policies(policies: pl.DataFrame) -> list[SubscriptionPolicy]:
-    """The active subscription policies of the collection ``policies``, by ascending id.
+def parse_policies(policies: pl.DataFrame) -> list[SubscriptionPolicy]:
+    """Return the active subscription policies of the collection ``policies``, by ascending id.
 
     Staged and deleted policies, other types, and policies without a subscription action are left out; the last are
     logged.
     """
     active = policies.filter(pl.col("type") == "subscription", ~pl.col("staged"), ~pl.col("deleted")).sort("policy_id")
-    found = [_policy(row) for row in active.iter_rows(named=True)]
-    if ruleless := [row["policy_id"] for row in active.iter_rows(named=True) if _rule(row) is None]:
+    found = [_parse_policy(row) for row in active.iter_rows(named=True)]
+    if ruleless := [row["policy_id"] for row in active.iter_rows(named=True) if _find_rule(row) is None]:
         logger.warning("%s subscription policies have no subscription action: %s", f"{len(ruleless):,}", ruleless)
     return [policy for policy in found if policy is not None]
 
 
-def _rule(row: Mapping[str, Json]) -> dict[str, Json] | None:
+def _find_rule(row: Mapping[str, Json]) -> dict[str, Json] | None:
     return next((action for action in json.loads(row["actions"]) if action.get("type") == "subscription"), None)
 
 
-def _policy(row: Mapping[str, Json]) -> SubscriptionPolicy | None:
-    rule = _rule(row)
+def _parse_policy(row: Mapping[str, Json]) -> SubscriptionPolicy | None:
+    rule = _find_rule(row)
     if rule is None:
         return None
     level = _LEVELS.get(rule.get("subscriptionType") or "", Level.UNKNOWN)
-    condition = _condition(rule, level)
-    access_type, legacy = _kind(rule, level)
+    condition = _parse_condition(rule, level)
+    access_type, legacy = _parse_kind(rule, level)
     restrictions = json.loads(row["owner_restrictions"] or "{}")
     return SubscriptionPolicy(
         policy_id=row["policy_id"],
@@ -170,7 +170,7 @@ def _policy(row: Mapping[str, Json]) -> SubscriptionPolicy | None:
     )
 
 
-def _kind(rule: Mapping[str, Json], level: Level) -> tuple[Literal["GRANT", "GUARDRAIL"], bool]:
+def _parse_kind(rule: Mapping[str, Json], level: Level) -> tuple[Literal["GRANT", "GUARDRAIL"], bool]:
     if explicit := rule.get("accessType"):
         return explicit, False
     legacy = level in {Level.ENTITLEMENTS, Level.ADVANCED} and rule.get("shareResponsibility") is False
@@ -184,7 +184,7 @@ class _Demand:
     invalid: str | None = field(default=None)
 
 
-def _condition(rule: Mapping[str, Json], level: Level) -> _Demand:
+def _parse_condition(rule: Mapping[str, Json], level: Level) -> _Demand:
     advanced, exceptions = rule.get("advanced") or "", rule.get("exceptions")
     match level:
         case Level.ANYONE:
@@ -192,44 +192,44 @@ def _condition(rule: Mapping[str, Json], level: Level) -> _Demand:
         case Level.APPROVAL | Level.INDIVIDUAL:
             return _Demand(value=False)
         case Level.UNKNOWN:
-            source = advanced or _compact(exceptions)
+            source = advanced or _encode_compact(exceptions)
             return _Demand(value=False, source=source, invalid="unknown subscriptionType")
         case Level.ENTITLEMENTS if not advanced:
-            return _structured(exceptions)
+            return _parse_structured(exceptions)
         case _:
-            return _parsed(advanced)
+            return _parse_advanced(advanced)
 
 
-def _parsed(source: str) -> _Demand:
+def _parse_advanced(source: str) -> _Demand:
     try:
-        return _Demand(parse(source), source)
+        return _Demand(parse_expression(source), source)
     except ExpressionError as error:
         return _Demand(value=False, source=source, invalid=str(error))
 
 
-def _compact(value: Json) -> str:
+def _encode_compact(value: Json) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def _structured(exceptions: Json) -> _Demand:
-    """The structured form of a groups/attributes policy as the expression it renders to."""
-    source = _compact(exceptions)
+def _parse_structured(exceptions: Json) -> _Demand:
+    """Parse the structured form of a groups/attributes policy into the expression it renders to."""
+    source = _encode_compact(exceptions)
     conditions, operator = (exceptions or {}).get("conditions"), (exceptions or {}).get("operator")
     if not isinstance(conditions, list) or not conditions:
         return _Demand(value=False, source=source, invalid="no conditions at exceptions.conditions")
     if operator not in ("and", "or"):
         return _Demand(value=False, source=source, invalid="neither 'and' nor 'or' at exceptions.operator")
-    operands = [_structured_call(condition) for condition in conditions]
+    operands = [_parse_structured_call(condition) for condition in conditions]
     valid = tuple(operand for operand in operands if operand is not None)
     if len(valid) < len(operands):
         position = operands.index(None)
         return _Demand(
             value=False, source=source, invalid=f"unknown or malformed condition at exceptions.conditions[{position}]"
         )
-    return _Demand(conjunction(valid) if operator == "and" else disjunction(valid), source)
+    return _Demand(conjoin(valid) if operator == "and" else disjoin(valid), source)
 
 
-def _structured_call(condition: Json) -> Call | None:
+def _parse_structured_call(condition: Json) -> Call | None:
     match condition:
         case {"type": "groups", "group": {"name": str(name)}}:
             return Call("isInGroups", (name,))
@@ -239,7 +239,7 @@ def _structured_call(condition: Json) -> Call | None:
             return None
 
 
-def _principals(call: Call) -> tuple[str, ...]:
+def _name_principals(call: Call) -> tuple[str, ...]:
     match call:
         case Call("hasAttribute", (name, value)):
             return (f"{name}={value}",)
@@ -251,14 +251,14 @@ def _principals(call: Call) -> tuple[str, ...]:
             return call.arguments
 
 
-def _target(item: dict[str, Json]) -> str:
+def _name_target(item: dict[str, Json]) -> str:
     match item:
         case {"type": "tags", "tag": {"name": str(name)}}:
             return name
         case {"type": "createdBetween", "createdBetween": {**window}}:
             return f"createdBetween:{window.get('start') or '..'}/{window.get('end') or '..'}"
         case {"type": str(kind)}:
-            return f"{kind}:{_value(item, kind)}"
+            return f"{kind}:{_name_value(item, kind)}"
         case _:
             return "?"
 
@@ -266,7 +266,7 @@ def _target(item: dict[str, Json]) -> str:
 _PAYLOAD_KEYS = {"columnTags": "columnTag"}
 
 
-def _value(item: dict[str, Json], kind: str) -> str:
+def _name_value(item: dict[str, Json], kind: str) -> str:
     match item.get(_PAYLOAD_KEYS.get(kind, kind)):
         case {"name": str(value)} | {"id": str(value)} | {"regex": str(value)}:
             return value

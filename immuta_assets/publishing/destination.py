@@ -1,6 +1,6 @@
-"""One destination: what may be published there, and the way of a run's sets in steps.
+"""One destination: what may be published there, and the steps by which the sets of a run get there.
 
-The steps are apart so that a run can take each at all its destinations before the next. Add here what makes a set
+The steps are separate, so that a run can take each at all its destinations before the next. Add here what makes a set
 unfit to replace another. How one layout is switched belongs to ``transaction``.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from immuta_assets.object_store import ConflictError, MissingError, Store, StoreError
 from immuta_assets.publishing import transaction
-from immuta_assets.publishing.manifest import Intent, Manifest, State, Tagged, state_of
+from immuta_assets.publishing.manifest import Intent, Manifest, State, Tagged, read_states
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +23,13 @@ _ATTEMPTS = 20
 
 
 class LayoutSet(NamedTuple):
-    """What the manifest of a layout is to say, and where its files come from."""
+    """The manifest of a layout to be published, and the paths its files come from."""
 
     manifest: Manifest
     sources: Mapping[str, Path]
 
 
-class Shrunk(NamedTuple):
+class ShrunkTable(NamedTuple):
     """A table that lost more rows than it may: how many there were, and how many there would be."""
 
     version: str
@@ -44,14 +44,14 @@ class Shrunk(NamedTuple):
 class RefusedError(Exception):
     """Sets must not be published at a destination; ``tables`` have shrunk, where that is why."""
 
-    def __init__(self, message: str, tables: Sequence[Shrunk] = ()) -> None:
+    def __init__(self, message: str, tables: Sequence[ShrunkTable] = ()) -> None:
         super().__init__(message)
         self.tables = tables
 
 
 @dataclass(eq=False)
 class Delivery:
-    """The way of all sets to one destination; after a failure no step is taken.
+    """The delivery of all sets to one destination; after a failure it takes no further step.
 
     Tables may lose the share ``max_shrink`` of their rows, or any where it is None. ``switching`` says that some files
     may be new and some old.
@@ -75,7 +75,7 @@ class Delivery:
                 self.unstage()
 
     def plan(self) -> None:
-        """Settle what others left, refuse what must not be published, and intend what is not there yet."""
+        """Settle unfinished publications, refuse sets that must not be published, and intend those not there yet."""
         true = [transaction.settle(self.store, one.manifest.layout) for one in self.sets]
         self.switching = False
         replacements = [
@@ -91,30 +91,30 @@ class Delivery:
         ]
 
     def stage(self) -> None:
-        """Stage and verify what is intended."""
+        """Stage and verify the intended sets."""
         self.staging = True
         self._persist(self._stage, self.plan)
 
     def switch(self) -> None:
-        """Put what is staged in its place, and remove what is left over."""
+        """Put the staged files in their places, and remove leftovers."""
         self._persist(self._switch, self._stage_anew)
-        with self._optional():
+        with self._tolerate_leftovers():
             for intent in self.intents:
                 transaction.remove(self.store, intent)
             transaction.sweep(self.store)
 
     def unstage(self) -> None:
-        """Remove what is staged, unless it is needed to finish a switch."""
+        """Remove the staged files, unless a switch needs them to finish."""
         if self.staging and not self.switching:
-            with self._optional():
+            with self._tolerate_leftovers():
                 for intent in self.intents:
                     transaction.remove(self.store, intent)
 
     def _is_published(self, manifest: Manifest, true: Tagged) -> bool:
         """Say whether exactly this set lies there already, unaltered."""
-        if true.manifest is None or _content(manifest) != _content(true.manifest):
+        if true.manifest is None or _list_content(manifest) != _list_content(true.manifest):
             return False
-        return set(state_of(self.store, manifest.layout).values()) == {State.CURRENT}
+        return set(read_states(self.store, manifest.layout).values()) == {State.CURRENT}
 
     def _stage(self) -> None:
         sources = {one.manifest.layout: one.sources for one in self.sets}
@@ -143,8 +143,8 @@ class Delivery:
         return attempt()
 
     @contextmanager
-    def _optional(self) -> Iterator[None]:
-        """Let what is left over stay where it cannot be removed: it keeps nobody from reading what is published."""
+    def _tolerate_leftovers(self) -> Iterator[None]:
+        """Leave leftovers where they cannot be removed: they keep nobody from reading what is published."""
         try:
             yield
         except StoreError as error:
@@ -163,7 +163,7 @@ def _refuse_older(store: Store, replacements: Sequence[tuple[Manifest, Manifest]
 
 def _refuse_shrunk(store: Store, replacements: Sequence[tuple[Manifest, Manifest]], max_shrink: float) -> None:
     """Stop where tables lost more than the share ``max_shrink`` of their rows, or all."""
-    shrunk = [table for manifest, before in replacements for table in _shrunk(manifest, before, max_shrink)]
+    shrunk = [table for manifest, before in replacements for table in _find_shrunk(manifest, before, max_shrink)]
     if shrunk:
         msg = (
             f"Tables at {store.uri} would shrink by more than {max_shrink:.0%} ({', '.join(map(str, shrunk))}), "
@@ -172,13 +172,13 @@ def _refuse_shrunk(store: Store, replacements: Sequence[tuple[Manifest, Manifest
         raise RefusedError(msg, shrunk)
 
 
-def _shrunk(manifest: Manifest, before: Manifest, max_shrink: float) -> Iterator[Shrunk]:
+def _find_shrunk(manifest: Manifest, before: Manifest, max_shrink: float) -> Iterator[ShrunkTable]:
     for table, file in manifest.files.items():
         rows = before.files[table].rows if table in before.files else 0
         if rows - file.rows > max_shrink * rows or rows > file.rows == 0:
-            yield Shrunk(manifest.layout, table, rows, file.rows)
+            yield ShrunkTable(manifest.layout, table, rows, file.rows)
 
 
-def _content(manifest: Manifest) -> tuple[object, ...]:
+def _list_content(manifest: Manifest) -> tuple[object, ...]:
     digests = {table: file.sha256 for table, file in manifest.files.items()}
     return manifest.snapshot_id, manifest.code_version, digests

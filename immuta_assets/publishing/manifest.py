@@ -1,9 +1,9 @@
-"""Manifests and intents: what a destination itself says about the files of a layout.
+"""Manifests and intents: the records at a destination about the files of a layout.
 
 ``_manifest/v=<version>.json`` names the bytes of every file of the set that was published last; a set is complete
-exactly when every file holds them. ``_intent/v=<version>.json`` lies there while a set is switched, so that whatever
-happens tells for each file whether it is old or new. Add here what readers of a destination need to know. Who writes
-both, and when, belongs to ``transaction``.
+exactly when every file holds them. ``_intent/v=<version>.json`` lies there while a set is switched, so that a reader
+knows of each file whether it is old or new, whatever happens. Add here what readers of a destination need to know. Who
+writes both, and when, belongs to ``transaction``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: dict[Table, ManifestFile]
 
 
-class Replaced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReplacedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lies in a file's place before a switch."""
 
     etag: str
@@ -80,7 +80,7 @@ class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     manifest: Manifest
     replaces: str | None
     staged: dict[Table, StagedKey]
-    old: dict[Table, Replaced]
+    old: dict[Table, ReplacedFile]
 
 
 class State(StrEnum):
@@ -98,7 +98,7 @@ class State(StrEnum):
 
 
 class Tagged(NamedTuple):
-    """A manifest and the tag of the object that holds it; none of both where there is none."""
+    """A manifest and the tag of the object that holds it; both are None where there is no manifest."""
 
     manifest: Manifest | None
     etag: str | None
@@ -124,20 +124,20 @@ def staged_key(run_id: str, version: str, table: str) -> str:
     return f"{STAGED}/{run_id}.{version}.{table}.parquet"
 
 
-def encoded(document: Manifest | Intent) -> bytes:
+def encode_document(document: Manifest | Intent) -> bytes:
     """Return a document as it is written: JSON that people can read, the same bytes for the same content."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
 def read_manifest(store: Store, version: str) -> Manifest | None:
-    """Return what was published last of a layout; raises ``ManifestError`` where that is damaged."""
+    """Return the set of a layout that was published last; raises ``ManifestError`` where that is damaged."""
     return read_tagged_manifest(store, version).manifest
 
 
 def read_tagged_manifest(store: Store, version: str) -> Tagged:
     """Return the manifest of a layout with a tag that is no newer than it; raises ``ManifestError``."""
     found = store.head(manifest_key(version))
-    manifest = _read(store, manifest_key(version), Manifest) if found else None
+    manifest = _read_document(store, manifest_key(version), Manifest) if found else None
     if manifest is None:
         return Tagged(None, None)
     _require_places(store, manifest_key(version), manifest, version)
@@ -147,62 +147,65 @@ def read_tagged_manifest(store: Store, version: str) -> Tagged:
 def read_intent(store: Store, version: str) -> Intent | None:
     """Return the intent of a layout; raises ``ManifestError`` where it is damaged."""
     key = intent_key(version)
-    intent = _read(store, key, Intent)
+    intent = _read_document(store, key, Intent)
     if intent is not None:
         _require_places(store, key, intent.manifest, version)
         if intent.staged.keys() != intent.manifest.files.keys():
-            raise _damaged(store, key, "its staged files are not those of its manifest")
+            raise _make_damage_error(store, key, "its staged files are not those of its manifest")
     return intent
 
 
-def state_of(store: Store, version: str) -> dict[str, State]:
-    """Return what each published file of a layout is, by table; empty where nothing was ever published.
+def read_states(store: Store, version: str) -> dict[str, State]:
+    """Return the state of each published file of a layout, by table; empty where nothing was ever published.
 
-    A file is read in full only where its size and tag do not tell. Raises ``ManifestError`` and ``StoreError``.
+    A file is read in full only where its size and tag do not decide. Raises ``ManifestError`` and ``StoreError``.
     """
     manifest, etag = read_tagged_manifest(store, version)
     intent = read_intent(store, version)
     if intent and intent.replaces == etag:
-        return {table: _switching(store, file, intent.old.get(table)) for table, file in _files(intent.manifest)}
-    return {table: _settled(store, file) for table, file in _files(manifest)}
+        return {
+            table: _read_switching_state(store, file, intent.old.get(table))
+            for table, file in _list_files(intent.manifest)
+        }
+    return {table: _read_settled_state(store, file) for table, file in _list_files(manifest)}
 
 
-def sha256(store: Store, key: str) -> str:
+def hash_object(store: Store, key: str) -> str:
     """Return the digest of an object's bytes as they are read back; raises ``MissingError`` where there is none."""
     if isinstance(store, FolderStore):
         # As it lies, without a copy; where that fails, the store says why.
         with suppress(OSError):
-            return _sha256(store.folder / key)
+            return _hash_file(store.folder / key)
     with TemporaryDirectory() as folder:
         store.get_file(key, Path(folder, "object"))
-        return _sha256(Path(folder, "object"))
+        return _hash_file(Path(folder, "object"))
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _files(manifest: Manifest | None) -> Iterator[tuple[str, ManifestFile]]:
+def _list_files(manifest: Manifest | None) -> Iterator[tuple[str, ManifestFile]]:
     yield from manifest.files.items() if manifest else ()
 
 
-def _settled(store: Store, file: ManifestFile) -> State:
+def _read_settled_state(store: Store, file: ManifestFile) -> State:
     found = store.head(file.key)
     if found is None:
         return State.MISSING
     same_size = found.size == file.bytes
-    same = same_size and (found.etag == file.etag or sha256(store, file.key) == file.sha256)
+    same = same_size and (found.etag == file.etag or hash_object(store, file.key) == file.sha256)
     return State.CURRENT if same else State.ALTERED
 
 
-def _switching(store: Store, file: ManifestFile, old: Replaced | None) -> State:
+def _read_switching_state(store: Store, file: ManifestFile, old: ReplacedFile | None) -> State:
     found = store.head(file.key)
     if found is None:
         return State.MISSING
     if old and found.etag == old.etag != file.etag:
         return State.OLD
-    digest = sha256(store, file.key)
+    digest = hash_object(store, file.key)
     if digest == file.sha256:
         return State.NEW
     return State.OLD if old and digest == old.sha256 else State.ALTERED
@@ -211,23 +214,23 @@ def _switching(store: Store, file: ManifestFile, old: Replaced | None) -> State:
 Document = TypeVar("Document", Manifest, Intent)
 
 
-def _read(store: Store, key: str, kind: type[Document]) -> Document | None:
+def _read_document(store: Store, key: str, kind: type[Document]) -> Document | None:
     try:
         return msgspec.json.decode(store.read(key), type=kind)
     except MissingError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _damaged(store, key, str(error)) from None
+        raise _make_damage_error(store, key, str(error)) from None
 
 
 def _require_places(store: Store, key: str, manifest: Manifest, version: str) -> None:
     """Refuse a manifest whose files lie elsewhere: nothing is read or written where a damaged document points to."""
     if manifest.layout != version:
-        raise _damaged(store, key, f"it is of the layout {manifest.layout[:60]!r}")
+        raise _make_damage_error(store, key, f"it is of the layout {manifest.layout[:60]!r}")
     for table, file in manifest.files.items():
         if file.key != published_key(version, table):
-            raise _damaged(store, key, f"it names the file {file.key[:60]!r}")
+            raise _make_damage_error(store, key, f"it names the file {file.key[:60]!r}")
 
 
-def _damaged(store: Store, key: str, reason: str) -> ManifestError:
+def _make_damage_error(store: Store, key: str, reason: str) -> ManifestError:
     return ManifestError(f"{store.uri}/{key} is damaged ({reason}), look who changed it, remove it and publish again.")

@@ -1,8 +1,8 @@
-"""One layout at one destination: staged, switched and recorded so that a stop between any two requests does no harm.
+"""One layout at one destination: staged, switched and recorded. A stop between any two requests does no harm.
 
-An intent holds everything that a switch needs, so whoever finds one finishes it: the next run after a crash, but also
-a publication at the same time. Every step may therefore be done twice. Add here what makes a single destination safer;
-which sets go where, and what is said about failures, belongs to ``publish``.
+An intent holds everything that a switch needs. Every publication that finds one finishes it: the next run after a
+crash, but also another run at the same time. Every step may therefore be done twice. Add here what makes a single
+destination safer; which sets go where, and what is said about failures, belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from immuta_assets.publishing.manifest import (
     Manifest,
     ManifestError,
     ManifestFile,
-    Replaced,
+    ReplacedFile,
     Tagged,
-    encoded,
+    encode_document,
+    hash_object,
     intent_key,
     manifest_key,
     read_intent,
     read_tagged_manifest,
-    sha256,
     staged_key,
 )
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def settle(store: Store, version: str) -> Tagged:
-    """Finish or give up what another publication of a layout left, and return the manifest that is then true.
+    """Finish or give up the unfinished publication of a layout, and return the manifest that is then true.
 
     A switch is finished where all its files are there as they were verified. Where they are not, some files may be new
     and some old until the next set takes the place of all.
@@ -59,7 +59,9 @@ def intend(store: Store, manifest: Manifest, true: Tagged) -> Intent:
         replaces=true.etag,
         staged={table: staged_key(manifest.run_id, manifest.layout, table) for table in manifest.files},
         old={
-            table: Replaced(found.etag, _known_digest(before, table, found.etag) or sha256(store, file.key))
+            table: ReplacedFile(
+                found.etag, _find_known_digest(before, table, found.etag) or hash_object(store, file.key)
+            )
             for table, file in manifest.files.items()
             if (found := store.head(file.key))
         },
@@ -74,7 +76,7 @@ def stage(store: Store, intent: Intent, sources: Mapping[str, Path]) -> None:
     for table, path in sources.items():
         store.put_file(path, intent.staged[table])
     for table, file in intent.manifest.files.items():
-        if sha256(store, intent.staged[table]) != file.sha256:
+        if hash_object(store, intent.staged[table]) != file.sha256:
             msg = (
                 f"{store.uri}/{intent.staged[table]} differs from what was written, check the store and publish again."
             )
@@ -84,7 +86,7 @@ def stage(store: Store, intent: Intent, sources: Mapping[str, Path]) -> None:
 def claim(store: Store, intent: Intent) -> None:
     """Write the intent, which keeps others from switching; raise ``ConflictError`` where another set came before."""
     version = intent.manifest.layout
-    store.put_bytes(intent_key(version), encoded(intent), if_absent=True)
+    store.put_bytes(intent_key(version), encode_document(intent), if_absent=True)
     found = store.head(manifest_key(version))
     if (found.etag if found else None) != intent.replaces:
         remove(store, intent)
@@ -101,8 +103,8 @@ def switch(store: Store, intent: Intent) -> None:
     for table, file in manifest.files.items():
         with suppress(MissingError):  # moved before; whether it arrived is verified
             store.move(intent.staged[table], file.key)
-    files = {table: _verified(store, file) for table, file in manifest.files.items()}
-    content = encoded(msgspec.structs.replace(manifest, files=files))
+    files = {table: _verify_file(store, file) for table, file in manifest.files.items()}
+    content = encode_document(msgspec.structs.replace(manifest, files=files))
     key = manifest_key(manifest.layout)
     store.put_bytes(key, content, if_absent=intent.replaces is None, if_match=intent.replaces)
 
@@ -118,17 +120,17 @@ def remove(store: Store, intent: Intent) -> None:
 
 def sweep(store: Store) -> None:
     """Remove the staged files that no intent needs: their runs died, or will stage them again."""
-    intents = [_readable(store, Path(entry.key).stem.removeprefix("v=")) for entry in store.list("_intent")]
+    intents = [_read_sound_intent(store, Path(entry.key).stem.removeprefix("v=")) for entry in store.list("_intent")]
     needed = {key for intent in intents if intent for key in intent.staged.values()}
     for entry in store.list(STAGED):
         if entry.key not in needed:
             store.delete(entry.key)
 
 
-def _verified(store: Store, file: ManifestFile) -> ManifestFile:
+def _verify_file(store: Store, file: ManifestFile) -> ManifestFile:
     """Return the file with its tag once its bytes are proved to be the new ones."""
     found = store.head(file.key)
-    if found is None or _digest(store, file.key) != file.sha256:
+    if found is None or _read_digest(store, file.key) != file.sha256:
         msg = f"Cannot publish {store.uri}/{file.key}: somebody else changed it meanwhile, publish again."
         raise ConflictError(msg)
     return msgspec.structs.replace(file, etag=found.etag)
@@ -137,24 +139,24 @@ def _verified(store: Store, file: ManifestFile) -> ManifestFile:
 def _is_staged(store: Store, intent: Intent) -> bool:
     """Say whether every file lies where it was staged, or already in its place."""
     return all(
-        (_digest(store, intent.staged[table]) or _digest(store, file.key)) == file.sha256
+        (_read_digest(store, intent.staged[table]) or _read_digest(store, file.key)) == file.sha256
         for table, file in intent.manifest.files.items()
     )
 
 
-def _digest(store: Store, key: str) -> str | None:
+def _read_digest(store: Store, key: str) -> str | None:
     try:
-        return sha256(store, key)
+        return hash_object(store, key)
     except MissingError:
         return None
 
 
-def _known_digest(manifest: Manifest | None, table: str, etag: str) -> str | None:
+def _find_known_digest(manifest: Manifest | None, table: str, etag: str) -> str | None:
     file = manifest.files.get(table) if manifest else None
     return file.sha256 if file and file.etag == etag else None
 
 
-def _readable(store: Store, version: str) -> Intent | None:
+def _read_sound_intent(store: Store, version: str) -> Intent | None:
     try:
         return read_intent(store, version)
     except ManifestError:

@@ -1,8 +1,8 @@
-"""Staleness: whether what lies at a destination is what readers may rely on now, whatever any job reports.
+"""Staleness: whether readers may rely on the files at a destination now, whatever any job reports.
 
-``look`` reads a destination, ``judge`` compares what was seen with what must lie there at a moment. Add a verdict here
-with the family it belongs to, and a test that makes it happen. When somebody is told belongs to ``incidents``, and what
-is done about it to ``orchestration``.
+``inspect_destination`` reads a destination, ``judge`` compares what was seen with what must lie there at a moment. Add
+a verdict here with the family it belongs to, and a test that makes it happen. When somebody hears of it belongs to
+``incidents``, and what is done about it to ``orchestration``.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import polars as pl
 
 from immuta_assets.datasets.export_days import day_of, due_day
 from immuta_assets.layouts.lifecycle import published_on, stale_layouts
-from immuta_assets.layouts.record import code_version
-from immuta_assets.layouts.versions import LAYOUTS, newest
+from immuta_assets.layouts.record import compute_code_version
+from immuta_assets.layouts.versions import LAYOUTS, find_newest
 from immuta_assets.object_store import Store, StoreError, UnavailableError
 from immuta_assets.publishing import manifest as manifests
 from immuta_assets.publishing.manifest import Manifest, ManifestError, State
 from immuta_assets.settings import LayoutChoice
 
 PUBLISHING = timedelta(minutes=15)
-"""How long after its intent was written a publication is taken to be going on, so that a mixed set is no incident."""
+"""How long a publication counts as going on after its intent was written; until then a mixed set is no incident."""
 
 
 class Verdict(StrEnum):
@@ -62,7 +62,7 @@ class Family(NamedTuple):
     """The verdicts that one check of a published file stands for, and what holds where it passes."""
 
     verdicts: frozenset[Verdict]
-    told: str
+    promise: str
 
 
 FAMILIES = {
@@ -83,27 +83,27 @@ class Expected(NamedTuple):
     grace: timedelta = timedelta(hours=2)
     dump_lead: timedelta = timedelta(0)
 
-    def day_due(self, now: datetime) -> date:
+    def find_day_due(self, now: datetime) -> date:
         """Return the newest export day whose deadline has passed."""
         return due_day(now, self.timezone, self.grace)
 
-    def day_of(self, export_date: datetime) -> date:
+    def find_day(self, export_date: datetime) -> date:
         """Return the export day of files with an ``export_date`` (UTC without a zone)."""
         return day_of(export_date.replace(tzinfo=UTC) + self.dump_lead, self.timezone)
 
 
 class SeenFile(NamedTuple):
-    """A file by what the manifest and the intent say of it; ``export_date`` is None where it is none of the export."""
+    """A file as the manifest and the intent describe it; ``export_date`` is None where it is no file of the export."""
 
     state: State
     export_date: datetime | None = None
 
 
 class SeenLayout(NamedTuple):
-    """What lies of a layout: its files by table and its manifest, or the error for which nothing can be said of it.
+    """The files of a layout by table and its manifest, or the error that keeps them from being read.
 
-    ``switching_since`` is when the intent of an unfinished publication was written; ``moving`` tells that something
-    was published while it was looked at.
+    ``switching_since`` is when the intent of an unfinished publication was written; ``moving`` says that something
+    was published during the look.
     """
 
     files: Mapping[str, SeenFile] = MappingProxyType({})
@@ -114,13 +114,13 @@ class SeenLayout(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What was seen at a destination, by version."""
+    """What a look at a destination found, by version."""
 
     destination: str
     layouts: Mapping[str, SeenLayout]
 
 
-class Judged(NamedTuple):
+class JudgedFile(NamedTuple):
     """A file with its verdicts (none where it is fine), and the ``export_date`` it has, UTC without a zone."""
 
     layout: str
@@ -130,7 +130,7 @@ class Judged(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is to be said of a destination at a moment.
+    """The verdicts on a destination at a moment.
 
     ``day`` is the export day that must lie there, ``outdated`` has a sentence for each layout that is not up to date,
     ``error`` says why something was not seen, ``published`` is the ``export_date`` that every manifest has reached.
@@ -138,7 +138,7 @@ class Judgement(NamedTuple):
 
     destination: str
     day: date
-    files: Sequence[Judged]
+    files: Sequence[JudgedFile]
     outdated: Sequence[str]
     error: StoreError | None
     published: datetime | None
@@ -149,86 +149,88 @@ class Judgement(NamedTuple):
         return frozenset(verdict for file in self.files for verdict in file.verdicts)
 
 
-def look(store: Store) -> Sight:
-    """Read what a destination holds of every layout; a file is read in full only where its tag does not tell.
+def inspect_destination(store: Store) -> Sight:
+    """Read what a destination holds of every layout; a file is read in full only where its tag does not decide.
 
     A store that does not answer is not asked again.
     """
     layouts = {}
     for version in LAYOUTS:
-        layouts[version] = seen = _looked_at(store, version)
+        layouts[version] = seen = _inspect_layout(store, version)
         if isinstance(seen.error, UnavailableError):
-            return unseen(store.uri, seen.error)
+            return report_unseen(store.uri, seen.error)
     return Sight(store.uri, layouts)
 
 
-def unseen(destination: str, error: StoreError) -> Sight:
-    """Return what is seen of a destination that cannot even be opened."""
+def report_unseen(destination: str, error: StoreError) -> Sight:
+    """Return the sight of a destination that cannot even be opened."""
     return Sight(destination, dict.fromkeys(LAYOUTS, SeenLayout(error=error)))
 
 
 def judge(sight: Sight, expected: Expected, now: datetime) -> Judgement:
     """Judge every file that must lie at a destination now, and those of retired layouts that still do."""
-    day = expected.day_due(now)
+    day = expected.find_day_due(now)
     current = published_on(expected.layouts, day)
     files = [
         file
         for version, seen in sight.layouts.items()
-        for file in (_of_current(version, seen, expected, now) if version in current else _of_retired(version, seen))
+        for file in (
+            _judge_current(version, seen, expected, now) if version in current else _judge_retired(version, seen)
+        )
     ]
     layouts = [sight.layouts[version] for version in current]
-    outdated = stale_layouts(expected.layouts, day_of(now, expected.timezone), newest())
+    outdated = stale_layouts(expected.layouts, day_of(now, expected.timezone), find_newest())
     return Judgement(
         sight.destination,
         day,
         files,
-        [*outdated, *_changed_contracts(layouts)],
+        [*outdated, *_find_changed_contracts(layouts)],
         next((seen.error for seen in layouts if seen.error), None),
         min((seen.manifest.export_date for seen in layouts if seen.manifest), default=None),
     )
 
 
-def _looked_at(store: Store, version: str) -> SeenLayout:
+def _inspect_layout(store: Store, version: str) -> SeenLayout:
     try:
-        before = _tags(store, version)
-        seen = _seen(store, version)
-        return seen._replace(moving=_tags(store, version) != before)
+        before = _read_tags(store, version)
+        seen = _read_layout(store, version)
+        return seen._replace(moving=_read_tags(store, version) != before)
     except StoreError as error:
         return SeenLayout(error=error)
 
 
-def _tags(store: Store, version: str) -> list[str | None]:
+def _read_tags(store: Store, version: str) -> list[str | None]:
     found = [store.head(key(version)) for key in (manifests.manifest_key, manifests.intent_key)]
     return [each and each.etag for each in found]
 
 
-def _seen(store: Store, version: str) -> SeenLayout:
+def _read_layout(store: Store, version: str) -> SeenLayout:
     tagged = manifests.read_tagged_manifest(store, version)
     intent = manifests.read_intent(store, version)
     switching = intent if intent and intent.replaces == tagged.etag else None
     written = store.head(manifests.intent_key(version)) if switching else None
-    states = manifests.state_of(store, version)
+    states = manifests.read_states(store, version)
     sets = {State.CURRENT: tagged.manifest, State.OLD: tagged.manifest}
     if switching:
         sets[State.NEW] = switching.manifest
     files = {
-        table: _file(store, manifests.published_key(version, table), states.get(table), sets)
+        table: _read_file(store, manifests.published_key(version, table), states.get(table), sets)
         for table in LAYOUTS[version].tables
     }
     return SeenLayout(files, tagged.manifest, written and written.last_modified)
 
 
-def _file(store: Store, key: str, state: State | None, sets: Mapping[State, Manifest | None]) -> SeenFile:
+def _read_file(store: Store, key: str, state: State | None, sets: Mapping[State, Manifest | None]) -> SeenFile:
     """Return a file with its date; one that no manifest knows is altered, or missing."""
     of_set = sets.get(state) if state else None
     if state and of_set:
         return SeenFile(state, of_set.export_date)
     if state is State.MISSING or store.head(key) is None:
         return SeenFile(State.MISSING)
-    return SeenFile(State.ALTERED, _footer_date(store, key))
+    return SeenFile(State.ALTERED, _read_footer_date(store, key))
 
 
-def _footer_date(store: Store, key: str) -> datetime | None:
+def _read_footer_date(store: Store, key: str) -> datetime | None:
     with TemporaryDirectory(prefix="immuta-assets-") as folder:
         copy = Path(folder, "file.parquet")
         store.get_file(key, copy)
@@ -238,21 +240,21 @@ def _footer_date(store: Store, key: str) -> datetime | None:
             return None
 
 
-def _of_current(version: str, seen: SeenLayout, expected: Expected, now: datetime) -> list[Judged]:
+def _judge_current(version: str, seen: SeenLayout, expected: Expected, now: datetime) -> list[JudgedFile]:
     if seen.error:
         verdict = Verdict.UNREADABLE if isinstance(seen.error, ManifestError) else Verdict.UNKNOWN
-        return [Judged(version, table, (verdict,), None) for table in LAYOUTS[version].tables]
+        return [JudgedFile(version, table, (verdict,), None) for table in LAYOUTS[version].tables]
     publishing = seen.moving or bool(seen.switching_since and now - seen.switching_since < PUBLISHING)
-    day = expected.day_due(now)
+    day = expected.find_day_due(now)
     judged = []
     for table, file in seen.files.items():
-        broken = () if publishing else _broken(file, seen)
-        late = file.export_date is not None and expected.day_of(file.export_date) < day
-        judged.append(Judged(version, table, (*broken, *((Verdict.OVERDUE,) if late else ())), file.export_date))
+        broken = () if publishing else _judge_file(file, seen)
+        late = file.export_date is not None and expected.find_day(file.export_date) < day
+        judged.append(JudgedFile(version, table, (*broken, *((Verdict.OVERDUE,) if late else ())), file.export_date))
     return judged
 
 
-def _broken(file: SeenFile, seen: SeenLayout) -> tuple[Verdict, ...]:
+def _judge_file(file: SeenFile, seen: SeenLayout) -> tuple[Verdict, ...]:
     of_manifest = seen.manifest is not None and file.export_date == seen.manifest.export_date
     switched = any(each.state is State.NEW for each in seen.files.values())
     match file.state:
@@ -267,19 +269,19 @@ def _broken(file: SeenFile, seen: SeenLayout) -> tuple[Verdict, ...]:
     return ()
 
 
-def _of_retired(version: str, seen: SeenLayout) -> list[Judged]:
-    """Only the files that lie there: they are renewed no more, but nothing keeps readers from them."""
+def _judge_retired(version: str, seen: SeenLayout) -> list[JudgedFile]:
+    """Judge only the files that still lie there: no export renews them, but nothing keeps readers from them."""
     return [
-        Judged(version, table, (Verdict.SUPERSEDED,), file.export_date)
+        JudgedFile(version, table, (Verdict.SUPERSEDED,), file.export_date)
         for table, file in seen.files.items()
         if file.state is not State.MISSING
     ]
 
 
-def _changed_contracts(layouts: Iterable[SeenLayout]) -> list[str]:
+def _find_changed_contracts(layouts: Iterable[SeenLayout]) -> list[str]:
     published = [seen.manifest for seen in layouts if seen.manifest]
     return [
         f"Layout {each.layout} was published by another contract than the one in the code: export the day again."
         for each in published
-        if each.code_version != code_version(LAYOUTS[each.layout])
+        if each.code_version != compute_code_version(LAYOUTS[each.layout])
     ]

@@ -19,7 +19,7 @@ class TenantInfo(NamedTuple):
     dumped_at: datetime
 
     @classmethod
-    def of(cls, frame: pl.DataFrame | pl.LazyFrame) -> Self:
+    def read(cls, frame: pl.DataFrame | pl.LazyFrame) -> Self:
         """Read the row of a ``tenant`` frame; ``dumped_at`` is in UTC."""
         return cls(**frame.lazy().collect().row(0, named=True))
 

@@ -15,7 +15,7 @@ from immuta_assets.demo.tenant import stories
 from immuta_assets.demo.tenant.stories import STORIES, Story
 from immuta_assets.settings import VARIABLES
 
-PLANTED_USERS = [stories.user_id(profile_id) for profile_id in range(11, 21)]
+PLANTED_USERS = [stories.format_user_id(profile_id) for profile_id in range(11, 21)]
 
 
 class Export:

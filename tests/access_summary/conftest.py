@@ -10,7 +10,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.tenant.collections import COLLECTIONS
 from immuta_assets.tenant.info import TenantInfo
@@ -36,7 +36,7 @@ def _collection(name: str, *rows: dict[str, Any]) -> pl.LazyFrame:
 
 
 def _rows(table: str, frame: pl.LazyFrame, *columns: str) -> list[Any]:
-    assert nonconformities(LAYOUTS["prpr2"].tables[table], frame) == []
+    assert find_nonconformities(LAYOUTS["prpr2"].tables[table], frame) == []
     wanted = frame.collect().select(columns)
     return wanted.rows() if len(columns) > 1 else wanted.to_series().to_list()
 

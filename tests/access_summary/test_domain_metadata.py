@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.access_summary.domains import domain_metadata
+from immuta_assets.access_summary.domains import build_domain_metadata
 from immuta_assets.tenant.info import TenantInfo
 
 Collection = Callable[..., pl.LazyFrame]
@@ -25,7 +25,7 @@ def domain(tenant: TenantInfo, collection: Collection, rows: Callable[..., list[
     """Columns of domain-metadata, for one domain of the values given."""
 
     def table(values: dict[str, Any], *columns: str, data_sources: list[dict[str, Any]] | None = None) -> list[Any]:
-        frame = domain_metadata(
+        frame = build_domain_metadata(
             tenant,
             collection("domains", {"domain_id": "sales"} | values),
             collection("data_sources", *(data_sources or [])),

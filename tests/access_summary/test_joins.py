@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.access_summary.joins import JOINS, Unmatched, unmatched
+from immuta_assets.access_summary.joins import JOINS, UnmatchedIds, find_unmatched
 from immuta_assets.layouts.versions import LAYOUTS
 
 BY_NAME = {join.name: join for join in JOINS}
@@ -21,7 +21,7 @@ def frame(table: str, **columns: list[Any]) -> pl.LazyFrame:
 @pytest.mark.parametrize("join", JOINS, ids=lambda join: join.name)
 def test_every_join_fits_the_tables_of_the_layout(join: Any) -> None:
     left, right = (LAYOUTS["prpr2"].tables[table].create_empty(lazy=True) for table in (join.left, join.right))
-    assert unmatched(join, left, right) == Unmatched(0, [])
+    assert find_unmatched(join, left, right) == UnmatchedIds(0, [])
 
 
 def test_the_names_of_joins_differ() -> None:
@@ -56,18 +56,18 @@ def test_ids_without_a_partner_are_named(
     name: str, left: dict[str, list[Any]], right: dict[str, list[Any]], lost: list[str]
 ) -> None:
     join = BY_NAME[name]
-    assert unmatched(join, frame(join.left, **left), frame(join.right, **right)) == Unmatched(len(lost), lost)
+    assert find_unmatched(join, frame(join.left, **left), frame(join.right, **right)) == UnmatchedIds(len(lost), lost)
 
 
 def test_an_id_counts_once_and_ten_are_shown_in_order() -> None:
     join = BY_NAME["domains_to_data_sources"]
     left = frame(join.left, data_source_id=[*range(30, 0, -1), *range(30)])
-    found = unmatched(join, left, frame(join.right, data_source_id=[0]))
-    assert found == Unmatched(30, sorted(str(i) for i in range(1, 31))[:10])
+    found = find_unmatched(join, left, frame(join.right, data_source_id=[0]))
+    assert found == UnmatchedIds(30, sorted(str(i) for i in range(1, 31))[:10])
 
 
 @pytest.mark.parametrize("dtype", [pl.Categorical(), pl.Enum(["a", "b"])])
 def test_dictionary_encoded_ids_join_as_text(dtype: pl.DataType) -> None:
     join = BY_NAME["policy_outcomes_to_users"]
     left = frame(join.left, global_user_id=["a", "b"]).cast(dtype)
-    assert unmatched(join, left, frame(join.right, global_user_id=["a"])) == Unmatched(1, ["b"])
+    assert find_unmatched(join, left, frame(join.right, global_user_id=["a"])) == UnmatchedIds(1, ["b"])

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.access_summary.policies import policy_metadata
+from immuta_assets.access_summary.policies import build_policy_metadata
 from immuta_assets.tenant.info import TenantInfo
 
 Collection = Callable[..., pl.LazyFrame]
@@ -25,7 +25,7 @@ def policy(policy_id: int = 1, *, rule: dict[str, Any] | None = None, **row: Any
 def test_a_policy_is_laid_out_as_it_was_understood(tenant: TenantInfo, collection: Collection, rows: Rows) -> None:
     rule = {"subscriptionType": "advanced", "advanced": "@isInGroups('Sales')", "accessGrant": "WRITE"}
     policies = collection("policies", policy(7, rule=rule, name="Sales may write", created_by_name="Ada"))
-    table = policy_metadata(tenant, policies, collection("users"))
+    table = build_policy_metadata(tenant, policies, collection("users"))
     expected = [
         ("who", "Sales"),
         ("object", "*"),
@@ -50,7 +50,7 @@ def test_invalid_policies_are_listed_and_staged_ones_are_not(
 ) -> None:
     invalid = {"subscriptionType": "advanced", "advanced": "@isInGroups("}
     policies = collection("policies", policy(2, rule=invalid), policy(1), policy(3, staged=True))
-    table = policy_metadata(tenant, policies, collection("users"))
+    table = build_policy_metadata(tenant, policies, collection("users"))
     assert rows("policy-metadata", table, "policy_id", "who", "policy") == [
         (1, "*", "TRUE"),
         (2, "nobody (invalid)", "@isInGroups("),
@@ -61,7 +61,7 @@ def test_a_policy_of_the_product_itself_has_the_source_system(
     tenant: TenantInfo, collection: Collection, rows: Rows
 ) -> None:
     policies = collection("policies", policy(system_generated=True))
-    assert rows("policy-metadata", policy_metadata(tenant, policies, collection("users")), "source") == ["SYSTEM"]
+    assert rows("policy-metadata", build_policy_metadata(tenant, policies, collection("users")), "source") == ["SYSTEM"]
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_the_owner_falls_back_step_by_step(
     tenant: TenantInfo, collection: Collection, rows: Rows, creator: dict[str, Any], owner: str, owner_id: str
 ) -> None:
     users = collection("users", {"profile_id": 5, "global_user_id": "uuid-5", "name": "Profile"})
-    table = policy_metadata(tenant, collection("policies", policy(**creator)), users)
+    table = build_policy_metadata(tenant, collection("policies", policy(**creator)), users)
     assert rows("policy-metadata", table, "owner", "owner_global_user_id") == [(owner, owner_id)]
 
 
 def test_a_tenant_without_policies_has_an_empty_table(tenant: TenantInfo, collection: Collection, rows: Rows) -> None:
-    table = policy_metadata(tenant, collection("policies"), collection("users"))
+    table = build_policy_metadata(tenant, collection("policies"), collection("users"))
     assert rows("policy-metadata", table, "policy_id") == []

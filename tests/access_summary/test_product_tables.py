@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from immuta_assets.access_summary.products import data_product_assets, data_products
+from immuta_assets.access_summary.products import build_data_product_assets, build_data_products
 from immuta_assets.tenant.info import TenantInfo
 
 Collection = Callable[..., pl.LazyFrame]
@@ -36,7 +36,7 @@ def test_a_data_product_shows_what_is_known_and_defaults_else(
         "data_product_smes",
         "data_product_suspended",
     )
-    assert rows("data-products", data_products(tenant, products), *columns) == [
+    assert rows("data-products", build_data_products(tenant, products), *columns) == [
         ("a", "Bare", "", None, "SYSTEM", [], False),
         ("b", "Orders", "sales", "All orders", "uuid-1", ["uuid-3", "uuid-2"], True),
     ]
@@ -51,7 +51,7 @@ def test_each_data_source_of_a_product_is_a_row_with_its_id_as_text(
         {"data_product_id": "a", "data_source_ids": ["404"]},
         {"data_product_id": "empty"},
     )
-    table = data_product_assets(tenant, products)
+    table = build_data_product_assets(tenant, products)
     assert rows("data-product-assets", table, "data_product_id", "data_source_id") == [
         ("a", "404"),
         ("b", "10"),

@@ -9,7 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.access_summary.requests import access_requests, request_determinations, request_duas
+from immuta_assets.access_summary.requests import (
+    build_access_requests,
+    build_request_determinations,
+    build_request_duas,
+)
 from immuta_assets.tenant.info import TenantInfo
 
 Collection = Callable[..., pl.LazyFrame]
@@ -28,7 +32,7 @@ def test_a_request_shows_who_asked_for_what_for_whom(tenant: TenantInfo, collect
         "created_at": DAYS[0],
         "expires_at": DAYS[3],
     }
-    table = access_requests(tenant, collection("access_requests", request), collection("approval_records"))
+    table = build_access_requests(tenant, collection("access_requests", request), collection("approval_records"))
     columns = ("request_id", "global_user_id", "global_requestor_id", "target_id", "target_type")
     assert rows("access-requests", table, *columns) == [("r", "recipient", "requestor", "p", "DATA_PRODUCT")]
     assert rows("access-requests", table, "request_date", "expiration_date") == [(NAIVE[0], NAIVE[3])]
@@ -38,7 +42,7 @@ def test_a_request_without_a_form_has_empty_answers(tenant: TenantInfo, collecti
     requests = collection(
         "access_requests", {"request_id": "a"}, {"request_id": "b", "form_id": "f", "responses": '{"why": "audit"}'}
     )
-    table = access_requests(tenant, requests, collection("approval_records"))
+    table = build_access_requests(tenant, requests, collection("approval_records"))
     assert rows("access-requests", table, "request_form_id", "request_responses") == [
         ("", "{}"),
         ("f", '{"why": "audit"}'),
@@ -69,7 +73,7 @@ def test_the_final_date_is_that_of_the_latest_approval_record_else_of_the_reques
     records = [
         {"approval_id": str(i), "request_id": "r", "updated_at": date} for i, date in enumerate(record_dates)
     ] + [{"approval_id": "of another", "request_id": "other", "updated_at": datetime(2030, 1, 1, tzinfo=UTC)}]
-    table = access_requests(tenant, requests, collection("approval_records", *records))
+    table = build_access_requests(tenant, requests, collection("approval_records", *records))
     assert rows("access-requests", table, "determination", "final_determination_date") == [(status, final)]
 
 
@@ -90,7 +94,7 @@ def test_an_approval_record_is_waiting_or_completed(
 ) -> None:
     approvers = '[{"id": "u", "type": "user"}]'
     record = {"status": status, "approvers": approvers, "updated_at": DAYS[0]}
-    table = request_determinations(tenant, collection("approval_records", record))
+    table = build_request_determinations(tenant, collection("approval_records", record))
     waiting = progress == "WAITING"
     columns = ("reviewer_determination", "status", "pending_reviewers", "determination_date")
     assert rows("request-determinations", table, *columns) == [
@@ -107,7 +111,7 @@ def test_a_determination_shows_who_decided_and_why(tenant: TenantInfo, collectio
         "reason": "needed",
         "status": "APPROVED",
     }
-    table = request_determinations(tenant, collection("approval_records", record))
+    table = build_request_determinations(tenant, collection("approval_records", record))
     columns = ("approval_id", "request_id", "global_reviewer_id", "reviewer_source", "justification")
     assert rows("request-determinations", table, *columns) == [
         ("a", "unknown", "uuid-1", "Data source owner", "needed")
@@ -116,5 +120,5 @@ def test_a_determination_shows_who_decided_and_why(tenant: TenantInfo, collectio
 
 def test_an_agreement_is_listed_once_per_request(tenant: TenantInfo, collection: Collection, rows: Rows) -> None:
     signed = [{"agreement_id": "d", "request_id": request, "name": "Terms"} for request in ("r2", "r1", "r2")]
-    table = request_duas(tenant, collection("access_agreements", *signed))
+    table = build_request_duas(tenant, collection("access_agreements", *signed))
     assert rows("request-duas", table, "request_id", "dua_id", "name") == [("r1", "d", "Terms"), ("r2", "d", "Terms")]

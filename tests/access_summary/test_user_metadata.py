@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.access_summary.people import user_metadata
+from immuta_assets.access_summary.people import build_user_metadata
 from immuta_assets.tenant.info import TenantInfo
 
 Collection = Callable[..., pl.LazyFrame]
@@ -27,7 +27,7 @@ def facts(tenant: TenantInfo, collection: Collection, rows: Callable[..., list[A
     def table(*columns: str, **given: list[dict[str, Any]]) -> list[Any]:
         names = ("users", "iams", "groups", "group_members")
         collections = {name: collection(name, *given.get(name, [])) for name in names}
-        return rows("user-metadata", user_metadata(tenant, **collections), *(columns or FACT))
+        return rows("user-metadata", build_user_metadata(tenant, **collections), *(columns or FACT))
 
     return table
 

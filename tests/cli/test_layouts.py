@@ -13,9 +13,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from immuta_assets.cli import layouts
-from immuta_assets.layouts.consumers import PLATFORMS, cutover, guide, script, sql
-from immuta_assets.layouts.diff import diff
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.consumers import PLATFORMS, build_sql, plan_cutover, render_guide, render_script
+from immuta_assets.layouts.diff import compare_layouts
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.settings import VARIABLES
 
@@ -48,7 +48,7 @@ def test_list_names_every_version_with_its_life_and_size() -> None:
                 "until": until,
                 "tables": tables,
                 "columns": columns,
-                "code_version": code_version(LAYOUTS[version]),
+                "code_version": compute_code_version(LAYOUTS[version]),
             }
             for version, life, until, tables, columns in [
                 ("prpr1", "retired", None, 5, 47),
@@ -78,7 +78,7 @@ def test_show_has_every_column_with_its_promises() -> None:
         "nullable": False,
         "guide_nullable": False,
         "values": ["GRANT", "GUARDRAIL"],
-        "description": "Kind of subscription policy.",
+        "description": LAYOUTS["prpr2"].tables["policy-metadata"].columns()["access_type"].description,
     }
 
 
@@ -92,7 +92,7 @@ def test_show_is_a_table_per_table_for_people() -> None:
 
 
 def test_diff_tells_the_same_to_people_and_to_programs() -> None:
-    changes = diff(LAYOUTS["prpr1"], LAYOUTS["prpr2"])
+    changes = compare_layouts(LAYOUTS["prpr1"], LAYOUTS["prpr2"])
     assert printed("diff", "prpr1", "prpr2") == [change._asdict() for change in changes]
     shown = run("diff", "prpr1", "prpr2").stdout
     assert "tag-metadata.data_source_id  column removed   breaking" in shown
@@ -102,7 +102,7 @@ def test_diff_tells_the_same_to_people_and_to_programs() -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_sql_is_the_script_for_a_platform(platform: str) -> None:
     result = run("sql", "--platform", platform, "--layout", "prpr1", "--location", "s3://acme/export")
-    assert result.stdout == script(sql(PLATFORMS[platform], LAYOUTS["prpr1"], "s3://acme/export"))
+    assert result.stdout == render_script(build_sql(PLATFORMS[platform], LAYOUTS["prpr1"], "s3://acme/export"))
 
 
 def test_sql_without_a_location_leaves_a_blank_for_it() -> None:
@@ -115,8 +115,8 @@ def test_sql_without_a_location_leaves_a_blank_for_it() -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_cutover_is_the_guide_from_one_version_to_another(platform: str) -> None:
     shown = run("cutover", "--from", "prpr1", "--to", "prpr2", "--platform", platform, "--location", "s3://acme/export")
-    way = cutover(LAYOUTS["prpr1"], LAYOUTS["prpr2"], PLATFORMS[platform], "s3://acme/export")
-    assert shown.stdout == guide(way)
+    way = plan_cutover(LAYOUTS["prpr1"], LAYOUTS["prpr2"], PLATFORMS[platform], "s3://acme/export")
+    assert shown.stdout == render_guide(way)
 
 
 @pytest.mark.parametrize(

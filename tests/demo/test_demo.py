@@ -92,7 +92,7 @@ def test_a_preset_has_the_size_it_says(preset: str, tmp_path: Path) -> None:
 
 
 def _planted(collection: str) -> list[dict[str, Any]]:
-    return [dict(planted) for planted in stories.objects(AT)[collection]]
+    return [dict(planted) for planted in stories.write_objects(AT)[collection]]
 
 
 def test_an_unknown_preset_names_those_that_exist(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_users_come_in_every_kind(tenant: dict[str, pl.DataFrame]) -> None:
 
 
 def test_every_chain_of_managers_leads_to_the_head_of_the_company() -> None:
-    seats = people.seats(200)
+    seats = people.plan_seats(200)
     assert len(seats) == 200
     assert [seat.level for seat in seats if seat.boss is None] == [0]
     assert all(seat.boss is None or seats[seat.boss].level < seat.level for seat in seats)

@@ -9,7 +9,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from immuta_assets.frames.contract import abstract_type, duplicate_keys, nonconformities
+from immuta_assets.frames.contract import abstract_type, count_duplicate_keys, find_nonconformities
 
 
 class Example(dy.Schema):
@@ -30,16 +30,16 @@ def frame(*rows: dict[str, Any]) -> pl.LazyFrame:
 
 
 def test_a_conforming_frame_has_no_nonconformities() -> None:
-    assert nonconformities(Example, frame({}, {"id": 2, "names": None}, {"id": 3, "names": []})) == []
+    assert find_nonconformities(Example, frame({}, {"id": 2, "names": None}, {"id": 3, "names": []})) == []
 
 
 @pytest.mark.parametrize("dtype", [pl.String(), pl.Categorical(), pl.Enum(["READ"])])
 def test_text_may_come_in_any_encoding(dtype: pl.DataType) -> None:
-    assert nonconformities(Example, frame({}).with_columns(pl.col("scope").cast(dtype))) == []
+    assert find_nonconformities(Example, frame({}).with_columns(pl.col("scope").cast(dtype))) == []
 
 
 def test_an_empty_frame_conforms() -> None:
-    assert nonconformities(Example, frame()) == []
+    assert find_nonconformities(Example, frame()) == []
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_an_empty_frame_conforms() -> None:
     ],
 )
 def test_a_frame_of_another_shape_is_named_column_by_column(change: Any, sentence: str) -> None:
-    assert nonconformities(Example, change(frame({}))) == [sentence]
+    assert find_nonconformities(Example, change(frame({}))) == [sentence]
 
 
 def test_swapped_columns_are_two_nonconformities() -> None:
     swapped = frame({}).select("part", "id", pl.exclude("id", "part"))
-    assert len(nonconformities(Example, swapped)) == 2
+    assert len(find_nonconformities(Example, swapped)) == 2
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_swapped_columns_are_two_nonconformities() -> None:
     ],
 )
 def test_a_broken_rule_is_counted_and_shows_no_value(row: dict[str, Any], sentence: str) -> None:
-    assert nonconformities(Example, frame({}, {"id": 2} | row)) == [sentence]
+    assert find_nonconformities(Example, frame({}, {"id": 2} | row)) == [sentence]
 
 
 def test_every_repetition_of_a_key_counts() -> None:
-    assert duplicate_keys(Example, frame({}, {}, {}, {"part": "b"}, {"part": "b"})) == 3
+    assert count_duplicate_keys(Example, frame({}, {}, {}, {"part": "b"}, {"part": "b"})) == 3
 
 
 def test_a_schema_without_a_key_has_no_duplicates() -> None:
     class Keyless(dy.Schema):
         id = dy.Int64()
 
-    assert duplicate_keys(Keyless, pl.LazyFrame({"id": [1, 1]})) == 0
+    assert count_duplicate_keys(Keyless, pl.LazyFrame({"id": [1, 1]})) == 0
 
 
 def test_an_undocumented_type_is_named_as_polars_names_it() -> None:

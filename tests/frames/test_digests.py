@@ -24,7 +24,7 @@ FACTS = {
 
 @given(st.uuids(), st.lists(TEXT, max_size=3), st.lists(TEXT, min_size=1))
 def test_uuids_are_those_of_the_standard_library(namespace: uuid.UUID, path: list[str], names: list[str]) -> None:
-    given_ids = pl.DataFrame({"name": names}).select(digests.uuid5(namespace, path, pl.col("name"))).to_series()
+    given_ids = pl.DataFrame({"name": names}).select(digests.compute_uuid5(namespace, path, pl.col("name"))).to_series()
     assert given_ids.to_list() == [str(uuid.uuid5(namespace, "\0".join([*path, name]))) for name in names]
 
 
@@ -40,7 +40,7 @@ def test_uuids_are_those_of_the_standard_library(namespace: uuid.UUID, path: lis
     ),
 )
 def test_a_digest_is_blake2b_of_path_and_json(path: list[str], facts: dict[str, Any]) -> None:
-    given_digest = pl.DataFrame([facts], FACTS).select(digests.digest(path, pl.struct(pl.all()))).item()
+    given_digest = pl.DataFrame([facts], FACTS).select(digests.compute_digest(path, pl.struct(pl.all()))).item()
     written = "".join(f"{part}\0" for part in path) + json.dumps(
         {name: facts[name] for name in FACTS}, ensure_ascii=False, separators=(",", ":")
     )

@@ -41,7 +41,9 @@ def _request_duas(request_duas: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _group_metadata(groups: pl.LazyFrame, tenant: pl.LazyFrame) -> pl.LazyFrame:
-    named = groups.select("group_id", "name", export_date=pl.lit(TenantInfo.of(tenant).export_date, pl.Datetime("us")))
+    named = groups.select(
+        "group_id", "name", export_date=pl.lit(TenantInfo.read(tenant).export_date, pl.Datetime("us"))
+    )
     return named.sort("group_id")
 
 

@@ -31,7 +31,7 @@ def publish(layout: Layout, folder: Path) -> None:
         row = {name: _value(column) for name, column in schema.columns().items()}
         path = published_path(layout, table, folder)
         path.parent.mkdir(parents=True)
-        parquet.write(pl.LazyFrame([row], schema=dtypes), schema, path, export_date=EXPORT_DATE)
+        parquet.write_table(pl.LazyFrame([row], schema=dtypes), schema, path, export_date=EXPORT_DATE)
 
 
 def _value(column: dy.Column) -> object:

@@ -13,7 +13,7 @@ from layouts.next_layout import LAYOUT as PRPR3
 from layouts.one_row import publish
 from sqlglot import exp
 
-from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, guide, script, sql
+from immuta_assets.layouts.consumers import PLATFORMS, Statement, build_sql, plan_cutover, render_guide, render_script
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 PRPR1, PRPR2 = LAYOUTS["prpr1"], LAYOUTS["prpr2"]
@@ -49,7 +49,7 @@ def names(tree: exp.Expr) -> list[str]:
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize(("platform", "location"), READABLE)
 def test_every_statement_is_sql_of_its_dialect(platform: str, location: str, layout: Layout) -> None:
-    for statement in sql(PLATFORMS[platform], layout, location):
+    for statement in build_sql(PLATFORMS[platform], layout, location):
         trees = sqlglot.parse(statement.sql, read=platform)
         assert len(trees) == 1
         assert statement.kind == "set-up" or isinstance(trees[0], exp.Create), statement.sql
@@ -61,7 +61,7 @@ def test_every_statement_is_sql_of_its_dialect(platform: str, location: str, lay
 def test_external_tables_have_the_columns_of_the_version_and_views_those_of_the_newest(
     platform: str, layout: Layout
 ) -> None:
-    statements = sql(PLATFORMS[platform], layout, S3)
+    statements = build_sql(PLATFORMS[platform], layout, S3)
     tables = of_kind(statements, "external table")
     views = of_kind(statements, "view")
     assert [names(parsed(platform, text)) for text in tables.values()] == [
@@ -74,13 +74,13 @@ def test_external_tables_have_the_columns_of_the_version_and_views_those_of_the_
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_views_have_the_same_names_and_columns_over_every_version(platform: str) -> None:
-    over_old, over_new = (of_kind(sql(PLATFORMS[platform], layout, S3), "view") for layout in (PRPR1, PRPR2))
+    over_old, over_new = (of_kind(build_sql(PLATFORMS[platform], layout, S3), "view") for layout in (PRPR1, PRPR2))
     assert list(over_old) == list(over_new)
     assert over_old != over_new
 
 
 def test_a_snowflake_table_is_named_and_quoted_as_in_the_guide() -> None:
-    text = of_kind(sql(PLATFORMS["snowflake"], PRPR2, S3), "external table")["EXT_POLICY_METADATA_PRPR2"]
+    text = of_kind(build_sql(PLATFORMS["snowflake"], PRPR2, S3), "external table")["EXT_POLICY_METADATA_PRPR2"]
     assert text.splitlines()[:2] == [
         "CREATE OR REPLACE EXTERNAL TABLE EXT_POLICY_METADATA_PRPR2 (",
         '  "who" VARCHAR AS (VALUE:"who"::VARCHAR),',
@@ -94,7 +94,7 @@ def test_a_snowflake_table_is_named_and_quoted_as_in_the_guide() -> None:
 
 
 def test_a_replaced_snowflake_view_keeps_its_grants() -> None:
-    views = of_kind(sql(PLATFORMS["snowflake"], PRPR1, S3), "view").values()
+    views = of_kind(build_sql(PLATFORMS["snowflake"], PRPR1, S3), "view").values()
     assert all(parsed("snowflake", view).find(exp.CopyGrantsProperty) for view in views)
 
 
@@ -122,13 +122,15 @@ def test_a_replaced_snowflake_view_keeps_its_grants() -> None:
     ],
 )
 def test_each_platform_gets_the_address_in_its_own_words(platform: str, location: str, address: str) -> None:
-    assert f"'{address}'" in script(sql(PLATFORMS[platform], PRPR2, location))
+    assert f"'{address}'" in render_script(build_sql(PLATFORMS[platform], PRPR2, location))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_quote_or_backslash_in_a_path_stays_within_its_literal(platform: str) -> None:
     location = 's3://bucket/it\'s \\ "x" `y`; DROP TABLE z'
-    trees = [sqlglot.parse(statement.sql, read=platform) for statement in sql(PLATFORMS[platform], PRPR2, location)]
+    trees = [
+        sqlglot.parse(statement.sql, read=platform) for statement in build_sql(PLATFORMS[platform], PRPR2, location)
+    ]
     literals = [literal.this for [tree] in trees if tree for literal in tree.find_all(exp.Literal)]
     # In Snowflake the integration and the stage have the path, elsewhere every table.
     assert sum(text.startswith(f"{location}/") for text in literals) == (2 if platform == "snowflake" else 12)
@@ -148,7 +150,7 @@ def test_a_quote_or_backslash_in_a_path_stays_within_its_literal(platform: str) 
 )
 def test_a_location_that_cannot_be_read_is_told(platform: str, location: str, problem: str) -> None:
     with pytest.raises(ValueError, match=r"location|address") as caught:
-        sql(PLATFORMS[platform], PRPR2, location)
+        build_sql(PLATFORMS[platform], PRPR2, location)
     assert problem in str(caught.value)
 
 
@@ -165,7 +167,7 @@ def test_duckdb_shows_published_files_in_the_same_types_over_every_version(
     for layout in (PRPR1, PRPR2):
         folder = tmp_path / f"it's [of] {layout.version}"
         publish(layout, folder)
-        statements = sql(PLATFORMS["duckdb"], layout, str(folder))
+        statements = build_sql(PLATFORMS["duckdb"], layout, str(folder))
         for statement in statements:
             reader.execute(statement.sql)
         views = of_kind(statements, "view")
@@ -189,14 +191,14 @@ def test_a_tag_of_a_column_has_no_target_where_the_older_version_does_not_tell_i
         SELECT 'PII' AS tag_name, NULL AS tag_description, 7 AS data_source_id, target_type, '' AS source,
                '' AS context, now() AS as_of, now() AS export_date
         FROM (VALUES ('DATA_SOURCE'), ('COLUMN')) AS _(target_type)""")
-    reader.execute(of_kind(sql(PLATFORMS["duckdb"], PRPR1, "/data"), "view")['"tag_metadata"'])
+    reader.execute(of_kind(build_sql(PLATFORMS["duckdb"], PRPR1, "/data"), "view")['"tag_metadata"'])
     found = reader.execute("SELECT target_type, target_id FROM tag_metadata").fetchall()
     assert found == [("DATA_SOURCE", "7"), ("COLUMN", None)]
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_steps_of_a_cutover_are_sql_and_end_with_what_to_check(platform: str) -> None:
-    way = cutover(PRPR1, PRPR2, PLATFORMS[platform], S3)
+    way = plan_cutover(PRPR1, PRPR2, PLATFORMS[platform], S3)
     assert all(step.check for step in way)
     assert [step.statements[0].kind for step in way if step.statements] == [
         "view",
@@ -208,7 +210,7 @@ def test_the_steps_of_a_cutover_are_sql_and_end_with_what_to_check(platform: str
     for statement in (statement for step in way for statement in step.statements):
         known = {"view": exp.Create, "external table": exp.Create, "check": exp.Union, "removal": exp.Expr}
         assert isinstance(parsed(platform, statement.sql), known[statement.kind])
-    shown = guide(way)
+    shown = render_guide(way)
     assert shown.startswith("-- Run this step by step, never as a whole:")
     assert "\n-- Step 1. Let the views over prpr1 show the columns of prpr2.\n" in shown
     assert [shown.count(f"\n-- Step {number}. ") for number in range(1, 7)] == [1] * 6
@@ -216,7 +218,7 @@ def test_the_steps_of_a_cutover_are_sql_and_end_with_what_to_check(platform: str
 
 
 def test_a_cutover_names_what_queries_have_to_change() -> None:
-    first = cutover(PRPR1, PRPR2, PLATFORMS["trino"], S3)[0]
+    first = plan_cutover(PRPR1, PRPR2, PLATFORMS["trino"], S3)[0]
     assert "- tag-metadata.data_source_id, column removed: Where target_type is DATA_SOURCE, cast" in first.about
     assert "- policy-outcomes, meaning changed: Add scope = 'READ'" in first.about
     assert "column added" not in first.about
@@ -225,7 +227,7 @@ def test_a_cutover_names_what_queries_have_to_change() -> None:
 @pytest.mark.parametrize(("old", "new"), [(PRPR2, PRPR1), (PRPR2, PRPR2)])
 def test_a_cutover_goes_to_a_newer_version_only(old: Layout, new: Layout) -> None:
     with pytest.raises(ValueError, match=f"{new.version} is not newer than {old.version}"):
-        cutover(old, new, PLATFORMS["duckdb"], S3)
+        plan_cutover(old, new, PLATFORMS["duckdb"], S3)
 
 
 @pytest.fixture
@@ -237,7 +239,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Layout:
 @pytest.mark.parametrize("layout", ["prpr1", "prpr2", "prpr3"])
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_new_version_is_shown_over_all_before_it(platform: str, layout: str, next_version: Layout) -> None:
-    views = of_kind(sql(PLATFORMS[platform], LAYOUTS[layout], S3), "view")
+    views = of_kind(build_sql(PLATFORMS[platform], LAYOUTS[layout], S3), "view")
     trees = [parsed(platform, view) for view in views.values()]
     assert [names(tree) for tree in trees] == [schema.column_names() for schema in next_version.tables.values()]
 
@@ -247,7 +249,7 @@ def test_a_renamed_column_is_told_by_that_of_the_version_before(
 ) -> None:
     row = "'r' AS request_id, 'd' AS dua_id, 'Data use' AS name, CAST(NULL AS TIMESTAMP) AS export_date"
     reader.execute(f"CREATE TABLE ext_request_duas_prpr2 AS SELECT {row}")
-    reader.execute(of_kind(sql(PLATFORMS["duckdb"], PRPR2, "/data"), "view")['"request_duas"'])
+    reader.execute(of_kind(build_sql(PLATFORMS["duckdb"], PRPR2, "/data"), "view")['"request_duas"'])
     assert reader.execute("SELECT title FROM request_duas").fetchall() == [("Data use",)]
     assert next_version.stand_ins
 
@@ -259,7 +261,7 @@ def test_a_retyped_column_is_null_where_it_does_not_fit(
         "CREATE TABLE ext_data_product_assets_prpr2 (data_product_id TEXT, data_source_id TEXT, export_date TIMESTAMP)"
     )
     reader.execute("INSERT INTO ext_data_product_assets_prpr2 VALUES ('p', '7', NULL), ('p', 'seven', NULL)")
-    reader.execute(of_kind(sql(PLATFORMS["duckdb"], PRPR2, "/data"), "view")['"data_product_assets"'])
+    reader.execute(of_kind(build_sql(PLATFORMS["duckdb"], PRPR2, "/data"), "view")['"data_product_assets"'])
     found = reader.execute("SELECT data_source_id FROM data_product_assets").fetchall()
     assert found == [(7,), (None,)]
     assert next_version.version == "prpr3"
@@ -267,7 +269,7 @@ def test_a_retyped_column_is_null_where_it_does_not_fit(
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_views_of_removed_tables_go_with_the_old_version(platform: str, next_version: Layout) -> None:
-    removed = cutover(PRPR2, next_version, PLATFORMS[platform], S3)[-1].statements
+    removed = plan_cutover(PRPR2, next_version, PLATFORMS[platform], S3)[-1].statements
     views = [parsed(platform, each.sql) for each in removed if each.sql.startswith("DROP VIEW IF EXISTS")]
     tables = {table.name.lower() for view in views for table in view.find_all(exp.Table)}
     gone = {table.replace("-", "_") for table in PRPR2.tables.keys() - next_version.tables.keys()}

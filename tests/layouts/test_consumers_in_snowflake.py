@@ -14,7 +14,7 @@ import sqlglot
 from layouts.one_row import EXPORT_DATE, publish
 from sqlglot import exp
 
-from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, sql
+from immuta_assets.layouts.consumers import PLATFORMS, Statement, build_sql, plan_cutover
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 from immuta_assets.publishing.publish import published_path
 
@@ -47,7 +47,7 @@ def rows(account: SnowflakeCursor, query: str) -> list[Any]:
 def run(account: SnowflakeCursor, layout: Layout, published: Path) -> None:
     """Run a whole script, except for storage integrations, which the stand-in does not know."""
     tables = iter(layout.tables)
-    for statement in sql(SNOWFLAKE, layout, LOCATION):
+    for statement in build_sql(SNOWFLAKE, layout, LOCATION):
         if statement.kind == "external table":
             row = pl.read_parquet(published_path(layout, next(tables), published)).row(0, named=True)
             make_external_table(account, statement, row)
@@ -71,7 +71,7 @@ def make_external_table(account: SnowflakeCursor, statement: Statement, row: dic
 def test_every_view_shows_the_row_of_its_table(layout: Layout, account: SnowflakeCursor, tmp_path: Path) -> None:
     publish(layout, tmp_path)
     run(account, layout, tmp_path)
-    views = {table: SNOWFLAKE.view_name(table).sql("snowflake") for table in LAYOUTS["prpr2"].tables}
+    views = {table: SNOWFLAKE.name_view(table).sql("snowflake") for table in LAYOUTS["prpr2"].tables}
     found = {table: rows(account, f"SELECT * FROM {view}") for table, view in views.items()}  # noqa: S608
     assert {table: len(shown) for table, shown in found.items()} == {table: table in layout.tables for table in views}
     assert found["policy-outcomes"][0][:2] == ("7", 7)
@@ -84,7 +84,7 @@ def test_the_query_that_checks_a_cutover_shows_every_view(
 ) -> None:
     publish(layout, tmp_path)
     run(account, layout, tmp_path)
-    check = cutover(LAYOUTS["prpr1"], LAYOUTS["prpr2"], SNOWFLAKE, LOCATION)[0].statements[-1]
+    check = plan_cutover(LAYOUTS["prpr1"], LAYOUTS["prpr2"], SNOWFLAKE, LOCATION)[0].statements[-1]
     shown = rows(account, check.sql)
     assert [(table, count) for _, table, count, _ in shown] == [
         (table, int(table in layout.tables)) for table in LAYOUTS["prpr2"].tables

@@ -18,7 +18,7 @@ import pytest
 from immuta_assets.access_summary import TABLES
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.layouts import parquet
-from immuta_assets.layouts.consumers import PLATFORMS, Statement, cutover, sql
+from immuta_assets.layouts.consumers import PLATFORMS, Statement, build_sql, plan_cutover
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 from immuta_assets.outcomes.evaluation import evaluate
 from immuta_assets.publishing.publish import published_path
@@ -75,7 +75,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.LazyFrame]:
     folder = tmp_path_factory.mktemp("tenant")
     write_demo(folder, at=DAYS[1].replace(tzinfo=UTC))
     tenant = dump.read(folder)
-    info = TenantInfo.of(tenant["tenant"])
+    info = TenantInfo.read(tenant["tenant"])
     lazy = {name: frame.lazy() for name, frame in tenant.items()}
     made = {name: table(info, *(lazy[each] for each in _read(table)[1:])) for name, table in TABLES.items()}
     return {"policy-outcomes": evaluate(tenant).outcomes.scan()} | made
@@ -99,7 +99,7 @@ def publish(tables: Mapping[str, pl.LazyFrame], folder: Path, day: int, layouts:
         for name, schema in layout.tables.items():
             path = published_path(layout, name, folder)
             path.parent.mkdir(parents=True, exist_ok=True)
-            parquet.write(_in_layout(layout, name, dated), schema, path, export_date=DAYS[day])
+            parquet.write_table(_in_layout(layout, name, dated), schema, path, export_date=DAYS[day])
 
 
 def _in_layout(layout: Layout, name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
@@ -120,7 +120,7 @@ def asked(reader: duckdb.DuckDBPyConnection, values: Mapping[int, str]) -> Answe
 
 def dates(reader: duckdb.DuckDBPyConnection) -> set[datetime | None]:
     """The export dates that the tables of prpr1 show through their views."""
-    names = [DUCKDB.view_name(table).sql("duckdb") for table in PRPR1.tables]
+    names = [DUCKDB.name_view(table).sql("duckdb") for table in PRPR1.tables]
     return {row[0] for name in names for row in reader.execute(f"SELECT max(export_date) FROM {name}").fetchall()}  # noqa: S608
 
 
@@ -151,10 +151,10 @@ def about_access(answers: Answers) -> Answers:
 def test_every_day_the_reader_gets_the_same_answers(
     tables: dict[str, pl.LazyFrame], values: dict[int, str], reader: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    show_new, _, add_tables, switch, _, retire = cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
+    show_new, _, add_tables, switch, _, retire = plan_cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
 
     publish(tables, tmp_path, 1, [PRPR1])
-    run(reader, sql(DUCKDB, PRPR1, str(tmp_path)))
+    run(reader, build_sql(DUCKDB, PRPR1, str(tmp_path)))
     run(reader, show_new.statements)
     first = asked(reader, values)
     assert all(about_access(first).values())
@@ -179,9 +179,9 @@ def test_the_views_can_be_pointed_back_while_both_versions_are_published(
     tables: dict[str, pl.LazyFrame], values: dict[int, str], reader: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     publish(tables, tmp_path, 2, [PRPR1, PRPR2])
-    run(reader, sql(DUCKDB, PRPR1, str(tmp_path)))
+    run(reader, build_sql(DUCKDB, PRPR1, str(tmp_path)))
     before = asked(reader, values)
-    _, _, add_tables, switch, back, _ = cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
+    _, _, add_tables, switch, back, _ = plan_cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
     run(reader, add_tables.statements + switch.statements)
     after = asked(reader, values)
     assert after != before
@@ -195,11 +195,11 @@ def test_without_a_parallel_period_the_reader_sees_the_last_export_until_the_vie
     tables: dict[str, pl.LazyFrame], values: dict[int, str], reader: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     publish(tables, tmp_path, 1, [PRPR1])
-    run(reader, sql(DUCKDB, PRPR1, str(tmp_path)))
+    run(reader, build_sql(DUCKDB, PRPR1, str(tmp_path)))
     before = asked(reader, values)
     publish(tables, tmp_path, 2, [PRPR2])
     assert dates(reader) == {DAYS[1]}
-    _, _, add_tables, switch, _, _ = cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
+    _, _, add_tables, switch, _, _ = plan_cutover(PRPR1, PRPR2, DUCKDB, str(tmp_path))
     run(reader, add_tables.statements + switch.statements)
     assert dates(reader) == {DAYS[2]}
     assert about_access(asked(reader, values)) == about_access(before)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immuta_assets.frames.contract import MeaningChange
-from immuta_assets.layouts.diff import Change, diff
-from immuta_assets.layouts.record import text
+from immuta_assets.layouts.diff import LayoutChange, compare_layouts
+from immuta_assets.layouts.record import format_contract
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 PRPR1, PRPR2 = LAYOUTS["prpr1"], LAYOUTS["prpr2"]
@@ -21,13 +21,15 @@ def table(**columns: Any) -> dict[str, type[dy.Schema]]:
     return {"table": type("Table", (dy.Schema,), columns)}
 
 
-def only_change(old: dict[str, type[dy.Schema]], new: dict[str, type[dy.Schema]]) -> Change:
-    (change,) = diff(Layout("old", old), Layout("new", new))
+def only_change(old: dict[str, type[dy.Schema]], new: dict[str, type[dy.Schema]]) -> LayoutChange:
+    (change,) = compare_layouts(Layout("old", old), Layout("new", new))
     return change
 
 
 def test_prpr2_breaks_what_relies_on_read_rows_alone_and_on_tags_by_data_source() -> None:
-    breaking = {(change.table, change.column, change.kind) for change in diff(PRPR1, PRPR2) if breaks(change)}
+    breaking = {
+        (change.table, change.column, change.kind) for change in compare_layouts(PRPR1, PRPR2) if breaks(change)
+    }
     assert breaking == {
         ("policy-outcomes", None, "meaning changed"),
         ("tag-metadata", "data_source_id", "column removed"),
@@ -35,12 +37,12 @@ def test_prpr2_breaks_what_relies_on_read_rows_alone_and_on_tags_by_data_source(
     }
 
 
-def breaks(change: Change) -> bool:
+def breaks(change: LayoutChange) -> bool:
     return change.compatibility == "breaking"
 
 
 def test_prpr2_adds_seven_tables_and_three_columns() -> None:
-    additive = [change for change in diff(PRPR1, PRPR2) if not breaks(change)]
+    additive = [change for change in compare_layouts(PRPR1, PRPR2) if not breaks(change)]
     assert {change.table for change in additive if change.kind == "table added"} == PRPR2.tables.keys() - PRPR1.tables
     assert {(change.table, change.column) for change in additive if change.kind == "column added"} == {
         ("policy-outcomes", "column_id"),
@@ -50,19 +52,19 @@ def test_prpr2_adds_seven_tables_and_three_columns() -> None:
 
 
 def test_every_change_says_what_to_do() -> None:
-    for change in [*diff(PRPR1, PRPR2), *diff(PRPR2, PRPR1)]:
+    for change in [*compare_layouts(PRPR1, PRPR2), *compare_layouts(PRPR2, PRPR1)]:
         assert change.detail.endswith(".")
         assert change.remedy.endswith(".")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values())
 def test_a_layout_does_not_differ_from_itself(layout: Layout) -> None:
-    assert diff(layout, layout) == []
+    assert compare_layouts(layout, layout) == []
 
 
 def test_the_way_back_undoes_what_was_asked_for() -> None:
-    outcomes = next(change for change in diff(PRPR2, PRPR1) if change.kind == "meaning changed")
-    there = next(change for change in diff(PRPR1, PRPR2) if (change.table, change.column) == outcomes[:2])
+    outcomes = next(change for change in compare_layouts(PRPR2, PRPR1) if change.kind == "meaning changed")
+    there = next(change for change in compare_layouts(PRPR1, PRPR2) if (change.table, change.column) == outcomes[:2])
     assert outcomes.remedy == f"Undo for prpr1: {there.remedy}"
 
 
@@ -108,13 +110,13 @@ def test_a_table_that_goes_breaks_and_one_that_comes_does_not() -> None:
 def test_a_change_of_meaning_breaks_although_no_schema_shows_it() -> None:
     change = MeaningChange("table", None, before="Days.", now="Hours.", remedy="Divide by 24.")
     same = table(a=dy.Int64())
-    assert diff(Layout("old", same), Layout("new", same, meaning_changes=(change,))) == [
-        Change("table", None, "meaning changed", "breaking", "Before: Days. Now: Hours.", "Divide by 24.")
+    assert compare_layouts(Layout("old", same), Layout("new", same, meaning_changes=(change,))) == [
+        LayoutChange("table", None, "meaning changed", "breaking", "Before: Days. Now: Hours.", "Divide by 24.")
     ]
 
 
 def test_a_description_is_not_meaning() -> None:
-    assert diff(Layout("old", table(a=dy.Int64(description="A."))), Layout("new", table(a=dy.Int64()))) == []
+    assert compare_layouts(Layout("old", table(a=dy.Int64(description="A."))), Layout("new", table(a=dy.Int64()))) == []
 
 
 columns = st.builds(
@@ -128,4 +130,4 @@ layouts = st.builds(Layout, st.just("drawn"), st.one_of(tables, st.just({})))
 
 @given(layouts, layouts)
 def test_contracts_that_differ_have_a_difference_and_equal_ones_none(old: Layout, new: Layout) -> None:
-    assert bool(diff(old, new)) == (text(old) != text(new))
+    assert bool(compare_layouts(old, new)) == (format_contract(old) != format_contract(new))

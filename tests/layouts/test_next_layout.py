@@ -13,12 +13,12 @@ from layouts.next_layout import LAYOUT
 from typer.testing import CliRunner
 
 from immuta_assets.cli import layouts
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet, prpr2, record
-from immuta_assets.layouts.diff import diff
-from immuta_assets.layouts.documents import page
+from immuta_assets.layouts.diff import compare_layouts
+from immuta_assets.layouts.documents import render_page
 from immuta_assets.layouts.lifecycle import published_on, stale_layouts
-from immuta_assets.layouts.versions import LAYOUTS, named, newest
+from immuta_assets.layouts.versions import LAYOUTS, find_layout, find_newest
 from immuta_assets.object_store.folder import FolderStore
 from immuta_assets.publishing.publish import Release, publish
 from immuta_assets.settings import parse_layouts
@@ -45,13 +45,13 @@ def written(folder: Path) -> dict[str, Path]:
     """The files of the new layout, derived from tables of prpr2 and collections as the layout says."""
     for name, derive in LAYOUT.derived.items():
         frame = derive(**{table: FRAMES[table] for table in inspect.signature(derive).parameters})
-        assert nonconformities(LAYOUT.tables[name], frame) == []
-        parquet.write(frame, LAYOUT.tables[name], folder / name, export_date=EXPORT_DATE)
+        assert find_nonconformities(LAYOUT.tables[name], frame) == []
+        parquet.write_table(frame, LAYOUT.tables[name], folder / name, export_date=EXPORT_DATE)
     return {name: folder / name for name in LAYOUT.tables}
 
 
 def test_its_files_are_written_inspected_and_published(tmp_path: Path) -> None:
-    release = Release(named("prpr3"), written(tmp_path), record.code_version(named("prpr3")))
+    release = Release(find_layout("prpr3"), written(tmp_path), record.compute_code_version(find_layout("prpr3")))
     published = publish([release], [FolderStore(tmp_path / "published")], run_id="1", snapshot_id="acme")
     assert {file.name: (file.facts.rows, file.facts.columns) for file in published} == {
         "request-duas": (1, 4),
@@ -63,29 +63,29 @@ def test_its_files_are_written_inspected_and_published(tmp_path: Path) -> None:
 
 def test_a_file_of_the_version_before_is_not_taken_for_it(tmp_path: Path) -> None:
     schema = prpr2.TABLES["request-duas"]
-    parquet.write(FRAMES["request_duas"], schema, tmp_path / "old", export_date=EXPORT_DATE)
+    parquet.write_table(FRAMES["request_duas"], schema, tmp_path / "old", export_date=EXPORT_DATE)
     with pytest.raises(parquet.LayoutError, match="column 3: expected title"):
-        parquet.inspect(tmp_path / "old", LAYOUT.tables["request-duas"])
+        parquet.inspect_file(tmp_path / "old", LAYOUT.tables["request-duas"])
 
 
 def test_it_can_be_chosen_and_makes_the_choice_before_stale() -> None:
     choice = parse_layouts("prpr2:2027-01-31,prpr3")
     assert published_on(choice, date(2027, 1, 31)) == ["prpr2", "prpr3"]
     assert published_on(choice, date(2027, 2, 1)) == ["prpr3"]
-    assert stale_layouts(parse_layouts("prpr2"), date(2027, 1, 31), newest()) == [
+    assert stale_layouts(parse_layouts("prpr2"), date(2027, 1, 31), find_newest()) == [
         "Layout prpr3 is the newest, but not active: name it without a date in IMMUTA_ASSETS_LAYOUTS (prpr2)."
     ]
 
 
 def test_its_changes_are_told_with_those_of_the_versions_between() -> None:
-    from_prpr2 = {(change.table, change.column): change.remedy for change in diff(LAYOUTS["prpr2"], LAYOUT)}
+    from_prpr2 = {(change.table, change.column): change.remedy for change in compare_layouts(LAYOUTS["prpr2"], LAYOUT)}
     assert from_prpr2["request-duas", "name"] == "Read title, and expect nulls."
     assert ("data-product-assets", "data_source_id") in from_prpr2
     assert from_prpr2.keys() > {(name, None) for name in prpr2.TABLES.keys() - LAYOUT.tables.keys()}
 
 
 def test_the_page_and_the_commands_show_it() -> None:
-    shown = page(list(LAYOUTS.values()))
+    shown = render_page(list(LAYOUTS.values()))
     assert "## From prpr2 to prpr3" in shown
     assert "### prpr3 request-duas" in shown
     result = CliRunner().invoke(layouts.app, ["show", "prpr3", "--json"])

@@ -74,7 +74,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(frame: pl.LazyFrame, path: Path) -> None:
-    parquet.write(frame, Example, path, export_date=EXPORT_DATE)
+    parquet.write_table(frame, Example, path, export_date=EXPORT_DATE)
 
 
 def test_pyarrow_reads_plain_types_and_the_same_rows(
@@ -177,27 +177,27 @@ def test_a_written_file_replaces_the_old_one_and_makes_its_folder(tmp_path: Path
 def test_inspect_tells_the_facts_of_a_file(path: Path, encode: Callable[[pl.LazyFrame], pl.LazyFrame]) -> None:
     write(encode(frame(*ROWS)), path)
     content = path.read_bytes()
-    assert parquet.inspect(path, Example) == (2, 9, len(content), EXPORT_DATE, hashlib.sha256(content).hexdigest())
+    assert parquet.inspect_file(path, Example) == (2, 9, len(content), EXPORT_DATE, hashlib.sha256(content).hexdigest())
 
 
 def test_an_empty_table_has_its_types_and_an_export_date(
     path: Path, encode: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> None:
     write(encode(frame()), path)
-    facts = parquet.inspect(path, Example)
+    facts = parquet.inspect_file(path, Example)
     assert (facts.rows, facts.export_date) == (0, EXPORT_DATE)
 
 
 def test_a_second_export_date_among_the_rows_is_found(path: Path) -> None:
     write(frame(ROW, ROW | {"export_date": EXPORT_DATE + timedelta(days=1)}), path)
     with pytest.raises(LayoutError, match=r"export_date: expected 2026-03-01 .*, found 2026-03-02"):
-        parquet.inspect(path, Example)
+        parquet.inspect_file(path, Example)
 
 
 def test_a_file_that_lets_required_columns_be_null_is_refused(path: Path) -> None:
     frame(*ROWS).sink_parquet(path)
     with pytest.raises(LayoutError, match=r"column 1: expected name \(string, required\), found name \(.*optional\)"):
-        parquet.inspect(path, Example)
+        parquet.inspect_file(path, Example)
 
 
 def test_a_file_that_shows_dictionaries_is_refused(path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_file_that_shows_dictionaries_is_refused(path: Path) -> None:
     position = table.schema.get_field_index("remark")
     pq.write_table(encoded.set_column(position, "remark", encoded["remark"].dictionary_encode()), path)
     with pytest.raises(LayoutError, match=r"expected remark \(string, optional\), found remark \(dictionary"):
-        parquet.inspect(path, Example)
+        parquet.inspect_file(path, Example)
 
 
 def test_a_file_of_another_table_is_refused_in_one_sentence(path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_file_of_another_table_is_refused_in_one_sentence(path: Path) -> None:
 
     write(frame(*ROWS), path)
     with pytest.raises(LayoutError, match=r"column 1: expected key \(string, required\), found name .*8 more"):
-        parquet.inspect(path, Other)
+        parquet.inspect_file(path, Other)
 
 
 @pytest.mark.parametrize("export_date", [None, "yesterday", b"\xff"])
@@ -226,7 +226,7 @@ def test_a_footer_without_a_date_is_refused(path: Path, export_date: str | bytes
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"export_date": export_date} if export_date else None), path)
     with pytest.raises(LayoutError, match="footer key export_date is no ISO time"):
-        parquet.inspect(path, Example)
+        parquet.inspect_file(path, Example)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1", b"not parquet at all"])
@@ -234,4 +234,4 @@ def test_a_missing_or_broken_file_is_named(path: Path, content: bytes | None) ->
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(LayoutError, match=r"example\.parquet cannot be read as a Parquet file"):
-        parquet.inspect(path, Example)
+        parquet.inspect_file(path, Example)

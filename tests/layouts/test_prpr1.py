@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import prpr1, prpr2
 
 AT = datetime(2026, 3, 1, 5, 30)
@@ -42,7 +42,7 @@ def test_outcomes_keep_read_access_only_and_lose_the_new_columns() -> None:
         {"data_source_id": 3, "scope": "READ", "source": "MANUAL"},
     )
     downgraded = prpr1.DOWNGRADES["policy-outcomes"](outcomes)
-    assert nonconformities(prpr1.PolicyOutcomes, downgraded) == []
+    assert find_nonconformities(prpr1.PolicyOutcomesPrpr1, downgraded) == []
     assert downgraded.collect()["data_source_id"].to_list() == [1, 3]
 
 
@@ -58,7 +58,7 @@ def test_a_tag_is_listed_under_the_data_source_it_or_its_column_belongs_to() -> 
         {"column_id": "7", "data_source_id": 6},
     )
     downgraded = prpr1.DOWNGRADES["tag-metadata"](tags, columns)
-    assert nonconformities(prpr1.TagMetadata, downgraded) == []
+    assert find_nonconformities(prpr1.TagMetadataPrpr1, downgraded) == []
     assert downgraded.select("data_source_id", "target_type", "tag_name").collect().rows() == [
         (5, "COLUMN", "PII.SSN"),
         (7, "DATA_SOURCE", "PII"),

@@ -14,7 +14,7 @@ import dataframely as dy
 import pytest
 
 from immuta_assets.frames.contract import MeaningChange
-from immuta_assets.layouts.record import code_version, text
+from immuta_assets.layouts.record import compute_code_version, format_contract
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 
 RECORDS = Path(__file__).with_name("contracts")
@@ -22,7 +22,7 @@ RECORDS = Path(__file__).with_name("contracts")
 
 def changes(layout: Layout, record: str) -> str:
     """What was changed in place, with what to do instead; empty where nothing was."""
-    lines = [*unified_diff(record.splitlines(), text(layout).splitlines(), lineterm="", n=0)][2:]
+    lines = [*unified_diff(record.splitlines(), format_contract(layout).splitlines(), lineterm="", n=0)][2:]
     advice = (
         f"{layout.version} is published, and its readers rely on it as it is: take the change back and make a new "
         "version, a module in immuta_assets/layouts and a line in LAYOUTS."
@@ -34,7 +34,7 @@ def changes(layout: Layout, record: str) -> str:
 def test_a_published_contract_is_not_changed_in_place(version: str) -> None:
     record = RECORDS / f"{version}.txt"
     if os.environ.get("RECORD_LAYOUTS") and not record.exists():
-        record.write_text(text(LAYOUTS[version]), encoding="utf-8")
+        record.write_text(format_contract(LAYOUTS[version]), encoding="utf-8")
     assert changes(LAYOUTS[version], record.read_text(encoding="utf-8")) == ""
 
 
@@ -64,13 +64,13 @@ CHANGED = [
 
 @pytest.mark.parametrize("changed", CHANGED)
 def test_a_change_in_place_is_told_with_what_to_do_instead(changed: Layout) -> None:
-    told = changes(changed, text(layout()))
+    told = changes(changed, format_contract(layout()))
     assert told.startswith("example is published, and its readers rely on it as it is: take the change back and make")
-    assert code_version(changed) != code_version(layout())
+    assert compute_code_version(changed) != compute_code_version(layout())
 
 
 def test_the_line_that_changed_is_shown() -> None:
-    assert changes(layout(note=dy.String()), text(layout())).splitlines()[2:] == [
+    assert changes(layout(note=dy.String()), format_contract(layout())).splitlines()[2:] == [
         "-  note: string, may be null",
         "+  note: string",
     ]
@@ -78,17 +78,19 @@ def test_the_line_that_changed_is_shown() -> None:
 
 def test_a_better_description_is_no_change() -> None:
     described = layout(note=dy.String(nullable=True, description="What was noted."))
-    assert changes(described, text(layout())) == ""
-    assert code_version(described) == code_version(layout())
+    assert changes(described, format_contract(layout())) == ""
+    assert compute_code_version(described) == compute_code_version(layout())
 
 
 def test_a_code_version_is_that_of_the_contract_wherever_it_is_computed() -> None:
-    assert code_version(layout()) == code_version(layout(), "table") == "c4e3401c4927"
+    assert compute_code_version(layout()) == compute_code_version(layout(), "table") == "c4e3401c4927"
 
 
 def test_a_table_that_two_versions_share_has_one_code_version() -> None:
     shared = {
         name for name in LAYOUTS["prpr1"].tables if LAYOUTS["prpr1"].tables[name] is LAYOUTS["prpr2"].tables[name]
     }
-    same = {name for name in LAYOUTS["prpr1"].tables if len({code_version(LAYOUTS[v], name) for v in LAYOUTS}) == 1}
+    same = {
+        name for name in LAYOUTS["prpr1"].tables if len({compute_code_version(LAYOUTS[v], name) for v in LAYOUTS}) == 1
+    }
     assert same == shared

@@ -9,7 +9,7 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from immuta_assets.frames.contract import abstract_type, guide_nullable
+from immuta_assets.frames.contract import abstract_type, is_guide_nullable
 from immuta_assets.layouts import prpr1, prpr2
 from immuta_assets.layouts.versions import LAYOUTS
 
@@ -35,7 +35,7 @@ def test_every_layout_knows_its_own_version() -> None:
 @pytest.mark.parametrize(("version", "table"), TABLES)
 def test_columns_have_the_documented_names_order_types_and_nulls(version: str, table: str) -> None:
     found = [
-        {"name": name, "type": abstract_type(column), "nullable": guide_nullable(column)}
+        {"name": name, "type": abstract_type(column), "nullable": is_guide_nullable(column)}
         for name, column in LAYOUTS[version].tables[table].columns().items()
     ]
     assert found == [
@@ -68,7 +68,7 @@ def test_only_the_decided_columns_may_be_null_against_the_guide() -> None:
         for layout in LAYOUTS.values()
         for table, schema in layout.tables.items()
         for name, column in schema.columns().items()
-        if column.nullable != guide_nullable(column)
+        if column.nullable != is_guide_nullable(column)
     }
     assert marked == DECIDED_NULLS
 

@@ -42,7 +42,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     write_demo(folder / "tenant", at=AT)
     short = demo.CONNECTIONS.replace("path:", "reread: [5m, 1h, 2h, 4h]\n    path:")
     (folder / "tenant" / "connections.yaml").write_text(short)
-    statements, accesses = demo.history(dump.read(folder / "tenant", demo.COLLECTIONS), seed=0, at=AT)
+    statements, accesses = demo.draw_history(dump.read(folder / "tenant", demo.COLLECTIONS), seed=0, at=AT)
     embedded.write_history(folder / "tenant" / "history.duckdb", statements, accesses)
     settings = load(
         tenant=str(folder / "tenant"),

@@ -13,7 +13,7 @@ import pytest
 from layouts.next_layout import LAYOUT as PRPR3
 
 from immuta_assets.definitions import graph
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT
 from immuta_assets.orchestration.run import ExportResult
@@ -44,7 +44,7 @@ def test_the_manifest_says_where_the_files_come_from(
         found = manifest(settings, layout.version)
         assert found["run_id"] == run.dagster_run.run_id
         assert found["snapshot_id"] == "acme 2026-05-04T06:30:00+00:00"
-        assert found["code_version"] == code_version(layout)
+        assert found["code_version"] == compute_code_version(layout)
         assert found["files"].keys() == layout.tables.keys()
 
 

@@ -48,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def history(tenant: Path, *, objects_arrive: datetime | None = None) -> None:
-    statements, accesses = demo.history(dump.read(tenant, demo.COLLECTIONS), seed=0, at=AT)
+    statements, accesses = demo.draw_history(dump.read(tenant, demo.COLLECTIONS), seed=0, at=AT)
     arrived = AT
     statements = statements.with_columns(arrived_at=pl.lit(arrived))
     embedded.write_history(

@@ -14,7 +14,7 @@ from fakes.webhook import SECRET, Webhook
 from published_sets import publish_sets, written
 from pydantic import SecretStr
 
-from immuta_assets.datasets.root import StoreRoot
+from immuta_assets.datasets.root import StoreRoot, open_root
 from immuta_assets.definitions import graph
 from immuta_assets.health.notifications import Notifier
 from immuta_assets.layouts.stored import open_layout
@@ -232,9 +232,7 @@ def test_the_run_that_is_asked_for_puts_the_destination_right(
     export: Callable[..., ExportResult], settings: Settings, hook: Webhook, instance: dg.DagsterInstance
 ) -> None:
     assert export(layouts=parse_layouts("prpr2")).failure is None
-    installation = Installation(
-        open_store(settings.destination[0]), open_root(settings), hook, instance
-    )
+    installation = Installation(open_store(settings.destination[0]), open_root(settings), hook, instance)
     content = installation.store.read(KEY)
     installation.store.put_bytes(KEY, b"no Parquet")
     (asked,) = installation.tick().run_requests or []

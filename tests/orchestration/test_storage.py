@@ -17,7 +17,7 @@ from immuta_assets.datasets.files import FileDataset
 from immuta_assets.datasets.hours import parse_hour_key
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.definitions import graph
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
@@ -80,7 +80,7 @@ def duas(**changed: object) -> pl.LazyFrame:
 def table(frame: pl.LazyFrame) -> dg.AssetsDefinition:
     @dg.asset(key=KEY, partitions_def=DAYS, check_specs=[checks.conforms_spec(KEY, DAYS)])
     def asset() -> Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]:
-        yield from checks.conforming(KEY, nonconformities(DUAS, frame))
+        yield from checks.conforming(KEY, find_nonconformities(DUAS, frame))
         yield dg.Output(ExportTable(frame, DUAS, EXPORT_DATE))
 
     return asset
@@ -112,7 +112,7 @@ def test_a_table_is_stored_as_its_layout_wants_it_published(
 ) -> None:
     assert materialize(table(duas())).success
     with table_of_duas.local_file(DAY) as path:
-        facts = parquet.inspect(path, DUAS)
+        facts = parquet.inspect_file(path, DUAS)
     assert (facts.rows, facts.export_date) == (1, EXPORT_DATE)
 
 
@@ -272,7 +272,7 @@ def test_files_of_different_dumps_are_not_published_together(
     export()
     path = Path(settings.store, "prpr2", "request-duas", f"{DAY}.parquet")
     before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
-    parquet.write(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
+    parquet.write_table(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (
         graph(settings)
         .resolve_implicit_global_asset_job_def()

@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from immuta_assets.demo.tenant import write_demo
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.outcomes import compact, profiles
@@ -32,7 +32,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
 
 @pytest.fixture(scope="module")
 def rows(outcomes: Outcomes) -> pl.DataFrame:
-    return pl.concat(outcomes.frames())
+    return pl.concat(outcomes.expand())
 
 
 def test_the_scan_streams_exactly_the_rows(outcomes: Outcomes, rows: pl.DataFrame) -> None:
@@ -44,7 +44,7 @@ def test_small_frames_hold_the_same_rows(
     outcomes: Outcomes, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compact, "_ROWS_PER_FRAME", 1_000)
-    frames = list(outcomes.frames())
+    frames = list(outcomes.expand())
     assert len(frames) > 10
     assert_frame_equal(pl.concat(frames), rows)
 
@@ -57,7 +57,7 @@ def test_a_part_can_be_asked_for(outcomes: Outcomes, rows: pl.DataFrame) -> None
 
 
 def test_no_key_is_repeated(outcomes: Outcomes, rows: pl.DataFrame) -> None:
-    assert outcomes.duplicates() == 0
+    assert outcomes.count_duplicates() == 0
     assert not rows.select("global_user_id", "data_source_id", "scope", "source").is_duplicated().any()
 
 
@@ -67,8 +67,8 @@ def test_repeated_cells_and_members_are_counted(outcomes: Outcomes) -> None:
     repeated = Cells(first.user_profiles[[0, 0]], first.reasons[:2])
     sources, users = scope.manual.sources.copy(), scope.manual.users.copy()
     sources[1], users[1] = sources[0], users[0]
-    assert replace(scope, cells=[*scope.cells, repeated]).duplicates() == 1
-    assert replace(scope, manual=Pairs(sources, users)).duplicates() == 1
+    assert replace(scope, cells=[*scope.cells, repeated]).count_duplicates() == 1
+    assert replace(scope, manual=Pairs(sources, users)).count_duplicates() == 1
 
 
 def test_the_stored_form_follows_its_schemas_and_expands_to_the_same_rows(
@@ -77,8 +77,8 @@ def test_the_stored_form_follows_its_schemas_and_expands_to_the_same_rows(
     monkeypatch.setattr(profiles, "_CELLS_PER_FRAME", 1_000)
     frames = profiles.to_frames(outcomes)
     for name, schema in profiles.FRAMES.items():
-        assert nonconformities(schema, frames[name]) == []
-    assert_frame_equal(pl.concat(profiles.from_frames(frames, outcomes.export_date).frames()), rows)
+        assert find_nonconformities(schema, frames[name]) == []
+    assert_frame_equal(pl.concat(profiles.from_frames(frames, outcomes.export_date).expand()), rows)
 
 
 def test_the_documented_query_finds_who_reads_a_data_source(outcomes: Outcomes, rows: pl.DataFrame) -> None:
@@ -97,7 +97,9 @@ def test_readers_can_skip_row_groups_by_data_source(
 ) -> None:
     monkeypatch.setattr(parquet, "_ROW_GROUP_SIZE", 5_000)
     path = tmp_path / "policy-outcomes.parquet"
-    parquet.write(outcomes.scan(), LAYOUTS["prpr2"].tables["policy-outcomes"], path, export_date=outcomes.export_date)
+    parquet.write_table(
+        outcomes.scan(), LAYOUTS["prpr2"].tables["policy-outcomes"], path, export_date=outcomes.export_date
+    )
     metadata = pq.ParquetFile(path).metadata
     bounds = [metadata.row_group(group).column(1).statistics for group in range(metadata.num_row_groups)]
     assert len(bounds) > 3

@@ -45,7 +45,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def drawn(tenant: dict[str, pl.DataFrame]) -> History:
-    return demo.history(tenant, seed=0, at=AT)
+    return demo.draw_history(tenant, seed=0, at=AT)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_statement_written_anew_with_another_end_belongs_to_the_hour_of_the_ro
 
 
 def test_the_same_seed_gives_the_same_history(tenant: dict[str, pl.DataFrame], drawn: History) -> None:
-    again, other = demo.history(tenant, seed=0, at=AT), demo.history(tenant, seed=1, at=AT)
+    again, other = demo.draw_history(tenant, seed=0, at=AT), demo.draw_history(tenant, seed=1, at=AT)
     assert_frame_equal(again[0], drawn[0])
     assert_frame_equal(again[1], drawn[1])
     assert not other[0].equals(drawn[0])

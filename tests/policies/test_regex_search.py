@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from immuta_assets.policies.regex_search import Pattern, found_in
+from immuta_assets.policies.regex_search import Pattern, search_names
 
 NAMES = ["ssn", "SSN_hash", "customer\nssn", "größe", "''"]
 
@@ -21,19 +21,19 @@ NAMES = ["ssn", "SSN_hash", "customer\nssn", "größe", "''"]
     ],
 )
 def test_names_are_found_anywhere(pattern: Pattern, positions: list[int]) -> None:
-    assert found_in([pattern], NAMES) == [positions]
+    assert search_names([pattern], NAMES) == [positions]
 
 
 def test_an_expression_that_searches_for_ever_is_unusable_and_the_others_still_answer() -> None:
     hostile = Pattern("(a+)+$", ignore_case=False)
     fine = Pattern("a!", ignore_case=False)
-    assert found_in([hostile, fine], ["a" * 40 + "!"]) == [None, [0]]
+    assert search_names([hostile, fine], ["a" * 40 + "!"]) == [None, [0]]
 
 
 @pytest.mark.parametrize("regex", ["(", "a{99999999999}", "(?P<x", "\\"])
 def test_an_expression_that_does_not_compile_is_unusable(regex: str) -> None:
-    assert found_in([Pattern(regex, ignore_case=False)], NAMES) == [None]
+    assert search_names([Pattern(regex, ignore_case=False)], NAMES) == [None]
 
 
 def test_without_expressions_nothing_is_searched() -> None:
-    assert found_in([], NAMES) == []
+    assert search_names([], NAMES) == []

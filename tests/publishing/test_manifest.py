@@ -14,8 +14,8 @@ from exports import DAY, LAYOUT, export, publish_to
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.layouts.parquet import inspect
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.parquet import inspect_file
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.object_store import MissingError, Store
 from immuta_assets.object_store.folder import FolderStore
 from immuta_assets.publishing.manifest import (
@@ -23,15 +23,15 @@ from immuta_assets.publishing.manifest import (
     Manifest,
     ManifestError,
     State,
-    encoded,
+    encode_document,
+    hash_object,
     intent_key,
     manifest_key,
     published_key,
     read_intent,
     read_manifest,
+    read_states,
     read_tagged_manifest,
-    sha256,
-    state_of,
 )
 from immuta_assets.publishing.transaction import claim, intend, stage
 
@@ -49,7 +49,7 @@ def test_a_manifest_names_every_file_and_where_the_set_comes_from(store: Store, 
         "key": "people-metadata/v=prpr9/people-metadata.parquet",
         "rows": 3,
         "bytes": found.size,
-        "sha256": inspect(files["people-metadata"], LAYOUT.tables["people-metadata"]).sha256,
+        "sha256": inspect_file(files["people-metadata"], LAYOUT.tables["people-metadata"]).sha256,
         "etag": found.etag,
     }
     assert {name: value for name, value in manifest.items() if name != "files"} == {
@@ -57,7 +57,7 @@ def test_a_manifest_names_every_file_and_where_the_set_comes_from(store: Store, 
         "export_date": "2026-11-20T05:00:00",
         "previous_export_date": None,
         "snapshot_id": "acme 2026-11-20",
-        "code_version": code_version(LAYOUT),
+        "code_version": compute_code_version(LAYOUT),
         "run_id": "run-1",
     }
 
@@ -75,19 +75,19 @@ def test_where_nothing_was_published_there_is_no_manifest_and_no_state(store: St
     assert read_manifest(store, VERSION) is None
     assert read_tagged_manifest(store, VERSION) == (None, None)
     assert read_intent(store, VERSION) is None
-    assert state_of(store, VERSION) == {}
+    assert read_states(store, VERSION) == {}
 
 
 def test_what_happened_to_a_file_is_told_by_its_bytes(store: Store, tmp_path: Path) -> None:
     files = export(tmp_path / "first")
     publish_to([store], files)
-    assert state_of(store, VERSION) == {"people-metadata": State.CURRENT, "pets": State.CURRENT}
+    assert read_states(store, VERSION) == {"people-metadata": State.CURRENT, "pets": State.CURRENT}
     content = store.read(PETS)
     store.put_bytes(PETS, content[:-1] + b"2")
     store.delete(PEOPLE)
-    assert state_of(store, VERSION) == {"people-metadata": State.MISSING, "pets": State.ALTERED}
+    assert read_states(store, VERSION) == {"people-metadata": State.MISSING, "pets": State.ALTERED}
     store.put_bytes(PETS, content)
-    assert state_of(store, VERSION) == {"people-metadata": State.MISSING, "pets": State.CURRENT}
+    assert read_states(store, VERSION) == {"people-metadata": State.MISSING, "pets": State.CURRENT}
 
 
 def test_during_a_switch_old_new_altered_and_missing_files_are_told_apart(store: Store, tmp_path: Path) -> None:
@@ -96,27 +96,27 @@ def test_during_a_switch_old_new_altered_and_missing_files_are_told_apart(store:
     assert before.manifest is not None
     files = export(tmp_path / "second", DAY + timedelta(days=1))
     entries = {
-        name: msgspec.structs.replace(file, sha256=inspect(files[name], LAYOUT.tables[name]).sha256, etag=None)
+        name: msgspec.structs.replace(file, sha256=inspect_file(files[name], LAYOUT.tables[name]).sha256, etag=None)
         for name, file in before.manifest.files.items()
     }
     intent = intend(store, msgspec.structs.replace(before.manifest, run_id="2", files=entries), before)
     stage(store, intent, files)
     claim(store, intent)
-    assert state_of(store, VERSION) == {"people-metadata": State.OLD, "pets": State.OLD}
+    assert read_states(store, VERSION) == {"people-metadata": State.OLD, "pets": State.OLD}
     old = store.read(PEOPLE)
     store.put_file(files["people-metadata"], PEOPLE)
     store.put_bytes(PETS, b"something else")
-    assert state_of(store, VERSION) == {"people-metadata": State.NEW, "pets": State.ALTERED}
+    assert read_states(store, VERSION) == {"people-metadata": State.NEW, "pets": State.ALTERED}
     store.put_bytes(PEOPLE, old)
     store.delete(PETS)
-    assert state_of(store, VERSION) == {"people-metadata": State.OLD, "pets": State.MISSING}
+    assert read_states(store, VERSION) == {"people-metadata": State.OLD, "pets": State.MISSING}
 
 
 def test_a_digest_is_that_of_the_bytes_that_come_back(store: Store) -> None:
     store.put_bytes("x", b"")
-    assert sha256(store, "x") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert hash_object(store, "x") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     with pytest.raises(MissingError):
-        sha256(store, "y")
+        hash_object(store, "y")
 
 
 def changed(**changes: object) -> Callable[[dict[str, Any]], object]:
@@ -162,10 +162,10 @@ def test_a_damaged_manifest_is_told_in_one_sentence(damage: str, published: Fold
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"null", b'{"layout": "\xff"}'])
 def test_what_is_no_document_is_told_in_one_sentence(data: bytes, published: FolderStore) -> None:
     published.put_bytes(manifest_key(VERSION), data)
-    refusal(lambda: state_of(published, VERSION))
+    refusal(lambda: read_states(published, VERSION))
     published.delete(manifest_key(VERSION))
     published.put_bytes(intent_key(VERSION), data)
-    refusal(lambda: state_of(published, VERSION))
+    refusal(lambda: read_states(published, VERSION))
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,12 @@ def test_what_is_no_document_is_told_in_one_sentence(data: bytes, published: Fol
 def test_an_intent_whose_staged_files_lie_elsewhere_is_damaged(staged: dict[str, str], published: FolderStore) -> None:
     manifest = read_manifest(published, VERSION)
     assert manifest is not None
-    published.put_bytes(intent_key(VERSION), encoded(Intent(manifest=manifest, replaces=None, staged=staged, old={})))
+    published.put_bytes(
+        intent_key(VERSION), encode_document(Intent(manifest=manifest, replaces=None, staged=staged, old={}))
+    )
     refusal(lambda: read_intent(published, VERSION))
 
 
 @given(st.builds(Manifest, files=st.just({})))
 def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest) -> None:
-    assert msgspec.json.decode(encoded(manifest), type=Manifest) == manifest
+    assert msgspec.json.decode(encode_document(manifest), type=Manifest) == manifest

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 from exports import DAY, LAYOUT, export, publish_to, release
 
-from immuta_assets.layouts.parquet import inspect
+from immuta_assets.layouts.parquet import inspect_file
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store.folder import FolderStore
-from immuta_assets.publishing.manifest import State, state_of
+from immuta_assets.publishing.manifest import State, read_states
 from immuta_assets.publishing.publish import PublishError, publish, published_path
 
 
@@ -25,7 +25,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def dates(folder: Path) -> set[datetime]:
-    return {inspect(published_path(LAYOUT, name, folder), schema).export_date for name, schema in LAYOUT.tables.items()}
+    return {
+        inspect_file(published_path(LAYOUT, name, folder), schema).export_date for name, schema in LAYOUT.tables.items()
+    }
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def test_published_files_are_the_sources_byte_for_byte(tmp_path: Path) -> None:
         published = published_path(LAYOUT, file.name, tmp_path / "published")
         assert published == tmp_path / "published" / file.key
         assert published.read_bytes() == files[file.name].read_bytes()
-        assert file.facts == inspect(files[file.name], LAYOUT.tables[file.name])
+        assert file.facts == inspect_file(files[file.name], LAYOUT.tables[file.name])
     assert [(file.name, file.facts.rows) for file in result] == [("people-metadata", 3), ("pets", 0)]
 
 
@@ -87,7 +89,7 @@ def test_an_older_export_does_not_replace_a_newer_one(tmp_path: Path, published:
 def test_a_newer_file_that_no_manifest_names_is_replaced(tmp_path: Path, published: Path) -> None:
     newer = export(tmp_path / "newer", DAY + timedelta(days=1))
     newer["pets"].replace(published_path(LAYOUT, "pets", published))
-    assert state_of(FolderStore(published), "prpr9") == {"people-metadata": State.CURRENT, "pets": State.ALTERED}
+    assert read_states(FolderStore(published), "prpr9") == {"people-metadata": State.CURRENT, "pets": State.ALTERED}
     publish_to([FolderStore(published)], export(tmp_path / "same"))
     assert dates(published) == {DAY}
 
@@ -209,7 +211,7 @@ def test_publications_at_the_same_time_leave_one_complete_set_of_the_newest(tmp_
         list(pool.map(attempt, exports))
     assert dates(folder) == {DAY + timedelta(days=5)}
     assert len(content(folder)) == len(LAYOUT.tables) + 1
-    assert set(state_of(FolderStore(folder), "prpr9").values()) == {State.CURRENT}
+    assert set(read_states(FolderStore(folder), "prpr9").values()) == {State.CURRENT}
 
 
 def test_one_bad_layout_keeps_every_layout_from_being_published(tmp_path: Path, published: Path) -> None:

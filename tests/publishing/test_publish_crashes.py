@@ -14,11 +14,11 @@ from typing import Any, cast
 import pytest
 from exports import DAY, LAYOUT, export, publish_to
 
-from immuta_assets.layouts.parquet import inspect
+from immuta_assets.layouts.parquet import inspect_file
 from immuta_assets.object_store import Store, StoreOptions, open_store
 from immuta_assets.object_store.cloud import CloudStore
 from immuta_assets.object_store.folder import FolderStore
-from immuta_assets.publishing.manifest import State, state_of
+from immuta_assets.publishing.manifest import State, read_states
 from immuta_assets.publishing.publish import PublishError
 
 VERSION = LAYOUT.version
@@ -85,7 +85,7 @@ def content(files: Files) -> dict[str, bytes]:
 
 def date_of(files: Files) -> str:
     """The export date as manifests write it."""
-    return inspect(files["pets"], LAYOUT.tables["pets"]).export_date.isoformat()
+    return inspect_file(files["pets"], LAYOUT.tables["pets"]).export_date.isoformat()
 
 
 def lying(store: Store) -> dict[str, bytes | None]:
@@ -105,7 +105,7 @@ def believed(store: Store) -> str | None:
 def is_complete(store: Store, files: Files) -> bool:
     """Whether exactly these files lie there, with their manifest and nothing else."""
     alone = {entry.key for entry in store.list()} == {*KEYS.values(), MANIFEST}
-    current = set(state_of(store, VERSION).values()) == {State.CURRENT}
+    current = set(read_states(store, VERSION).values()) == {State.CURRENT}
     return alone and current and lying(store) == content(files)
 
 
@@ -131,7 +131,7 @@ def check_after_a_stop(store: Store, old: Files, new: Files) -> None:
     found = lying(store)
     complete = believed(store)
     assert complete in {None, *(date_of(files) for files in (old, new) if content(files) == found)}
-    states = state_of(store, VERSION)
+    states = read_states(store, VERSION)
     for name, data in found.items():
         if complete:
             assert states[name] in {State.CURRENT, State.OLD}
@@ -169,7 +169,7 @@ def test_a_run_that_is_refused_finishes_what_was_begun_all_the_same(tmp_path: Pa
         with pytest.raises(PublishError, match="newer than this export"):
             publish_to([store], export(tmp_path / "older", DAY - timedelta(days=1)))
         assert lying(store) == content(new if intended or switched else old)
-        assert set(state_of(store, VERSION).values()) == {State.CURRENT}
+        assert set(read_states(store, VERSION).values()) == {State.CURRENT}
         finished += intended
         publish_to([store], new)
     assert finished > 2
@@ -181,7 +181,7 @@ def test_a_first_publication_that_stops_is_repaired(tmp_path: Path, exports: Exp
         try:
             publish_to([Interrupted(store, number, stop)], exports(0))
         except StoppedError:
-            assert set(state_of(store, VERSION).values()) <= {State.NEW, State.MISSING, State.CURRENT}
+            assert set(read_states(store, VERSION).values()) <= {State.NEW, State.MISSING, State.CURRENT}
             assert believed(store) is None or None not in lying(store).values()
         else:
             break

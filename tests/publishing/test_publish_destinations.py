@@ -13,7 +13,7 @@ from exports import DAY, LAYOUT, export, publish_to, release
 from immuta_assets.layouts.versions import Layout
 from immuta_assets.object_store import Store, StoreOptions, UnavailableError, open_store
 from immuta_assets.object_store.folder import FolderStore
-from immuta_assets.publishing.manifest import State, read_manifest, state_of
+from immuta_assets.publishing.manifest import State, read_manifest, read_states
 from immuta_assets.publishing.publish import PublishError, ShrunkError, publish
 
 VERSION = LAYOUT.version
@@ -25,7 +25,7 @@ def content(store: Store) -> dict[str, bytes]:
 
 
 def is_current(store: Store) -> bool:
-    return set(state_of(store, VERSION).values()) == {State.CURRENT}
+    return set(read_states(store, VERSION).values()) == {State.CURRENT}
 
 
 def rows(store: Store) -> int:
@@ -206,5 +206,5 @@ def test_two_layouts_of_a_run_each_get_their_own_manifest(store: Store, tmp_path
     other, files = Layout("prpr10", LAYOUT.tables), export(tmp_path / "first")
     publish([release(files), release(files, other)], [store], run_id="1", snapshot_id="acme")
     assert is_current(store)
-    assert set(state_of(store, "prpr10").values()) == {State.CURRENT}
+    assert set(read_states(store, "prpr10").values()) == {State.CURRENT}
     assert len(store.list()) == 6

@@ -35,8 +35,8 @@ from immuta_assets.publishing.verdicts import (
     PUBLISHING,
     Expected,
     Verdict,
+    inspect_destination,
     judge,
-    look,
 )
 from immuta_assets.settings import parse_layouts
 
@@ -98,7 +98,7 @@ def published(tmp_path: Path) -> Store:
 
 
 def verdicts(store: Store, now: datetime, layouts: str = "prpr2") -> Found:
-    files = judge(look(store), expected(layouts), now).files
+    files = judge(inspect_destination(store), expected(layouts), now).files
     found = {verdict: {file.table for file in files if verdict in file.verdicts} for verdict in Verdict}
     return {verdict: tables for verdict, tables in found.items() if tables}
 
@@ -156,7 +156,7 @@ def test_files_without_a_manifest_are_partial(published: Store) -> None:
 
 def test_files_whose_manifest_is_damaged_are_unreadable(published: Store) -> None:
     published.put_bytes(manifest_key("prpr2"), b"{}")
-    judgement = judge(look(published), expected(), at(DAY, 7))
+    judgement = judge(inspect_destination(published), expected(), at(DAY, 7))
     assert judgement.verdicts == {Verdict.UNREADABLE}
     assert "is damaged" in str(judgement.error)
 
@@ -176,11 +176,11 @@ def switching(published: Store, tmp_path: Path) -> Store:
 
 
 def test_a_publication_that_goes_on_is_no_incident(switching: Store) -> None:
-    assert judge(look(switching), expected(), datetime.now(UTC)).verdicts <= {Verdict.OVERDUE}
+    assert judge(inspect_destination(switching), expected(), datetime.now(UTC)).verdicts <= {Verdict.OVERDUE}
 
 
 def test_a_publication_that_died_leaves_a_partial_set(switching: Store) -> None:
-    found = judge(look(switching), expected(), datetime.now(UTC) + PUBLISHING)
+    found = judge(inspect_destination(switching), expected(), datetime.now(UTC) + PUBLISHING)
     assert {file.table for file in found.files if Verdict.PARTIAL in file.verdicts} == TABLES
 
 
@@ -201,7 +201,7 @@ def test_a_layout_that_is_chosen_and_not_published_is_missing(published: Store) 
 def test_a_contract_that_changed_since_is_told_and_is_no_reason_for_alarm(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "published"))
     publish_sets(store, tmp_path, export_date(DAY), contract="older")
-    judgement = judge(look(store), expected(), at(DAY, 7))
+    judgement = judge(inspect_destination(store), expected(), at(DAY, 7))
     assert judgement.outdated == [
         "Layout prpr2 was published by another contract than the one in the code: export the day again."
     ]
@@ -209,7 +209,7 @@ def test_a_contract_that_changed_since_is_told_and_is_no_reason_for_alarm(tmp_pa
 
 
 def test_the_newest_layout_that_is_not_active_is_told(published: Store) -> None:
-    outdated = judge(look(published), expected("prpr1,prpr2:2026-05-04"), at(DAY, 7)).outdated
+    outdated = judge(inspect_destination(published), expected("prpr1,prpr2:2026-05-04"), at(DAY, 7)).outdated
     assert [sentence for sentence in outdated if "not active" in sentence]
 
 
@@ -218,8 +218,8 @@ def test_a_dump_that_leads_belongs_to_the_day_that_opens(published: Store, tmp_p
     before_five = at(DAY + timedelta(days=1), 4, 30).replace(tzinfo=None)
     publish_sets(published, tmp_path, before_five)
     now = at(DAY + timedelta(days=1), 7)
-    assert judge(look(published), leading, now).verdicts == set()
-    assert judge(look(published), expected(), now).verdicts == {Verdict.OVERDUE}
+    assert judge(inspect_destination(published), leading, now).verdicts == set()
+    assert judge(inspect_destination(published), expected(), now).verdicts == {Verdict.OVERDUE}
 
 
 def test_a_destination_that_does_not_answer_is_unknown(
@@ -249,7 +249,7 @@ def test_an_address_that_is_none_could_not_be_told(impatient: StoreOptions) -> N
 
 def test_status_tells_each_file_and_what_to_do(published: Store) -> None:
     published.delete(KEY)
-    judgements = [judge(look(published), expected(), at(DAY, 7))]
+    judgements = [judge(inspect_destination(published), expected(), at(DAY, 7))]
     assert choose_exit_code(Health(judgements, expected())) == STALE
     told = {row.table: (row.verdict, row.export_date) for row in list_files(Health(judgements, expected()))}
     assert told.pop(TABLE) == ("missing", "")
@@ -260,7 +260,7 @@ def test_status_tells_each_file_and_what_to_do(published: Store) -> None:
 
 
 def test_status_of_a_complete_set_says_nothing_besides_the_files(published: Store) -> None:
-    health = Health([judge(look(published), expected(), at(DAY, 7))], expected())
+    health = Health([judge(inspect_destination(published), expected(), at(DAY, 7))], expected())
     assert build_report(health) == {
         "fine": True,
         "files": [row._asdict() for row in list_files(health)],

@@ -73,7 +73,7 @@ class Installation:
         made.sink_parquet(path)
         survive()
         who = principals(resolve_identities(statements, self._snapshot.users, PLATFORM), accesses)
-        row = coverage(reading(hour, facts, now), statements, pl.scan_parquet(path), who, snapshot_at=STARTS)
+        row = coverage(reading(hour, facts, now), statements, pl.scan_parquet(path), who, snapshot_at=STARTS, files={})
         self._coverage[hour] = row
 
     def events(self) -> pl.DataFrame:

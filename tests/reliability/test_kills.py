@@ -66,7 +66,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a demo tenant, its history, and a store into which the tenant was exported."""
     folder = tmp_path_factory.mktemp("kills")
     write_demo(folder / "tenant", at=AT)
-    statements, accesses = demo.history(dump.read(folder / "tenant", demo.COLLECTIONS), seed=0, at=AT)
+    statements, accesses = demo.draw_history(dump.read(folder / "tenant", demo.COLLECTIONS), seed=0, at=AT)
     embedded.write_history(folder / "tenant" / "history.duckdb", statements, accesses)
     short = demo.CONNECTIONS.replace("path:", "reread: [5m, 1h, 2h, 3h, 6h]\n    path:")
     (folder / "tenant" / "connections.yaml").write_text(short)

@@ -20,7 +20,7 @@ import pytest
 from exports import DAY, LAYOUT, export, publish_to
 
 from immuta_assets.object_store.folder import FolderStore
-from immuta_assets.publishing.manifest import State, published_key, state_of
+from immuta_assets.publishing.manifest import State, published_key, read_states
 
 FULL = os.environ.get("RELIABILITY") == "full"
 KILLS = 100 if FULL else 5
@@ -86,7 +86,7 @@ def test_kills_leave_no_mixed_set_that_is_taken_for_complete(exports: list[Path]
         kills += process.returncode == -signal.SIGKILL
         mixed += digests(destination) not in ({}, *sets)
         assert not believed(destination) or digests(destination) in sets
-        states = set(state_of(FolderStore(destination), LAYOUT.version).values())
+        states = set(read_states(FolderStore(destination), LAYOUT.version).values())
         assert State.ALTERED not in states
         publish_to([FolderStore(destination)], files_in(exports[-1]))
         assert believed(destination)

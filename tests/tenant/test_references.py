@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from immuta_assets.tenant import dump
-from immuta_assets.tenant.references import Dangling, dangling
+from immuta_assets.tenant.references import DanglingReferences, find_dangling
 
 TIME = "2026-03-01T12:30:00Z"
 TENANT = {"tenantId": "acme", "url": "https://acme.example", "dumpedAt": TIME}
@@ -81,12 +81,12 @@ def tenant(folder: Path, **more: Sequence[Mapping[str, object]]) -> dict[str, pl
 
 
 def test_nothing_dangles_in_an_intact_dump(tmp_path: Path) -> None:
-    assert dangling(tenant(tmp_path)) == []
+    assert find_dangling(tenant(tmp_path)) == []
 
 
 def test_absent_references_do_not_dangle(tmp_path: Path) -> None:
     bare = {key: value for key, value in INTACT["data_sources"].items() if key not in {"domainId", "createdBy"}}
-    assert dangling(tenant(tmp_path, data_sources=[bare | {"id": 11, "globalPolicies": None}])) == []
+    assert find_dangling(tenant(tmp_path, data_sources=[bare | {"id": 11, "globalPolicies": None}])) == []
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_each_kind_of_reference_is_followed(
 ) -> None:
     intact = INTACT[collection]
     second = intact | ({"id": 99} if "id" in intact else {}) | changes
-    found = dangling(tenant(tmp_path, **{collection: [second]}))
-    assert found == [Dangling(collection, reference, 1, [missing])]
+    found = find_dangling(tenant(tmp_path, **{collection: [second]}))
+    assert found == [DanglingReferences(collection, reference, 1, [missing])]
 
 
 def test_every_reference_counts_and_the_first_ten_missing_ids_are_sampled(tmp_path: Path) -> None:
     entries = [{"dataSource": 100 - number % 12, "profile": 1, "state": "owner"} for number in range(24)]
     different = [entry | {"policy": position < 12} for position, entry in enumerate(entries)]
-    assert dangling(tenant(tmp_path, data_source_members=different)) == [
-        Dangling("data_source_members", "data_source_id", 24, [str(number) for number in range(100, 90, -1)])
+    assert find_dangling(tenant(tmp_path, data_source_members=different)) == [
+        DanglingReferences("data_source_members", "data_source_id", 24, [str(number) for number in range(100, 90, -1)])
     ]

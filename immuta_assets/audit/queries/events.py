@@ -133,7 +133,7 @@ def make_events(
     """
     known = objects.number_objects(accesses)
     described = objects.describe_objects(known, catalog).with_columns(
-        object_hash=digests.digest([], pl.struct("targets", "objectsAccessed"))
+        object_hash=digests.compute_digest([], pl.struct("targets", "objectsAccessed"))
     )
     return (
         _make_ids(statements, known, origin)
@@ -153,7 +153,7 @@ def _make_ids(statements: pl.LazyFrame, known: pl.LazyFrame, origin: Origin) -> 
     pairs = statements.select("query_id").join(accessed, on="query_id", how="left").sort("query_id", "object_name")
     further = pl.col("query_id") == pl.col("query_id").shift(1)
     name = pl.when(further).then(pl.format("{}\0{}", "query_id", "object_name")).otherwise("query_id")
-    return pairs.with_columns(id=digests.uuid5(NAMESPACE, origin.path, name))
+    return pairs.with_columns(id=digests.compute_uuid5(NAMESPACE, origin.path, name))
 
 
 def _describe_statement(origin: Origin) -> dict[str, pl.Expr]:
@@ -169,7 +169,9 @@ def _describe_statement(origin: Origin) -> dict[str, pl.Expr]:
     }
     kept = {name: pl.col(name) for name in ("query_id", "global_user_id", "text", "access_state")}
     return (
-        said | kept | {"statement_hash": digests.digest(origin.path, _collect_facts(said.values(), _find_host(origin)))}
+        said
+        | kept
+        | {"statement_hash": digests.compute_digest(origin.path, _collect_facts(said.values(), _find_host(origin)))}
     )
 
 

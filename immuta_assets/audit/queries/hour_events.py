@@ -17,7 +17,7 @@ from immuta_assets.audit.identities.resolution import ACCOUNT, resolve_identitie
 from immuta_assets.audit.queries import objects
 from immuta_assets.audit.queries.events import QueryEvents, make_events
 from immuta_assets.audit.queries.revisions import revise_events
-from immuta_assets.frames.streaming import streamed
+from immuta_assets.frames.streaming import stream_frames
 from immuta_assets.platforms.origin import Origin
 
 ROWS_AT_ONCE = 150_000
@@ -70,7 +70,7 @@ def make_hour_events(
             made = make_events(due, rows.accesses, catalog, origin).collect(engine="in-memory")
             yield revise_events(made, rows.previous, moment)
 
-    return streamed(make_frames, QueryEvents.create_empty().schema)
+    return stream_frames(make_frames, QueryEvents.create_empty().schema)
 
 
 def _resolve_accounts(statements: pl.LazyFrame, users: pl.LazyFrame, origin: Origin) -> pl.LazyFrame:

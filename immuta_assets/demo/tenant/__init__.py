@@ -27,8 +27,8 @@ from immuta_assets.demo.tenant import (
     words,
 )
 from immuta_assets.demo.tenant.catalog import Database, Object, Table
-from immuta_assets.demo.tenant.draw import generator, iso
-from immuta_assets.demo.tenant.groups import Group
+from immuta_assets.demo.tenant.draw import format_moment, make_generator
+from immuta_assets.demo.tenant.groups import CompanyGroup
 from immuta_assets.demo.tenant.people import Person
 from immuta_assets.demo.tenant.policy_forms import Setting
 from immuta_assets.demo.tenant.requests import Product, Request
@@ -64,7 +64,7 @@ class Company(NamedTuple):
     tables: Sequence[Table]
     domain_ids: Mapping[str, str]
     people: Sequence[Person]
-    groups: Sequence[Group]
+    groups: Sequence[CompanyGroup]
     products: Sequence[Product]
     requests: Sequence[Request]
 
@@ -73,7 +73,7 @@ class Company(NamedTuple):
         """People with the role of a data steward, and heads of departments: they own and decide."""
         return [person for person in self.people if "Data Stewards" in person.roles or person.seat.level == 1]
 
-    def group_id(self, name: str) -> int:
+    def find_group_id(self, name: str) -> int:
         """Return the id of the first group with a name."""
         return next(group.group_id for group in self.groups if group.name == name)
 
@@ -96,65 +96,65 @@ def write_demo(folder: Path, *, preset: str = "small", seed: int = 0, at: dateti
         message = f"the demo needs a moment with a time zone, not {at.isoformat()}"
         raise ValueError(message)
     at = at.replace(microsecond=at.microsecond // 1_000 * 1_000)
-    company = _found(PRESETS[preset], seed, at)
-    planted = stories.objects(at)
+    company = _draw_company(PRESETS[preset], seed, at)
+    planted = stories.write_objects(at)
     lines: dict[str, int] = {}
-    for collection, objects in _collections(company, PRESETS[preset], seed).items():
+    for collection, objects in _write_collections(company, PRESETS[preset], seed).items():
         lines[collection] = dump.write(folder, collection, chain(planted.get(collection, ()), objects))
         logger.info("wrote %s %s", f"{lines[collection]:,}", collection.replace("_", " "))
     return lines
 
 
-def _found(size: Preset, seed: int, at: datetime) -> Company:
-    databases = catalog.databases(size.data_sources)
-    tables = catalog.draw_tables(generator(seed, "tables"), size.data_sources, at)
-    staff = people.hire(generator(seed, "people"), size.users, databases)
-    products = requests.draw_products(generator(seed, "products"), tables)
+def _draw_company(size: Preset, seed: int, at: datetime) -> Company:
+    databases = catalog.plan_databases(size.data_sources)
+    tables = catalog.draw_tables(make_generator(seed, "tables"), size.data_sources, at)
+    staff = people.hire(make_generator(seed, "people"), size.users, databases)
+    products = requests.draw_products(make_generator(seed, "products"), tables)
     return Company(
         at=at,
         databases=databases,
         tables=tables,
-        domain_ids=catalog.domain_ids(generator(seed, "domain ids")),
+        domain_ids=catalog.draw_domain_ids(make_generator(seed, "domain ids")),
         people=staff,
-        groups=groups.form(generator(seed, "groups"), staff, databases),
+        groups=groups.form_groups(make_generator(seed, "groups"), staff, databases),
         products=products,
-        requests=requests.draw_requests(generator(seed, "requests"), staff, products, tables, at),
+        requests=requests.draw_requests(make_generator(seed, "requests"), staff, products, tables, at),
     )
 
 
-def _collections(company: Company, size: Preset, seed: int) -> dict[str, Iterable[Object]]:
+def _write_collections(company: Company, size: Preset, seed: int) -> dict[str, Iterable[Object]]:
     """Return the objects of every collection, most of them made while they are written."""
 
     def draw(part: str) -> random.Random:
-        return generator(seed, f"write {part}")
+        return make_generator(seed, f"write {part}")
 
     owner = company.stewards[0]
     setting = Setting(company.databases, company.domain_ids, owner, company.at)
-    rules, when_selected = policies.policies(draw("policies"), size.policies, setting, company.stewards)
+    rules, when_selected = policies.write_policies(draw("policies"), size.policies, setting, company.stewards)
     return {
-        "tenant": [{"tenantId": "alderbrook", "url": words.URL, "dumpedAt": iso(company.at)}],
-        **_identities(company, draw("identities")),
-        **_catalogue(company, draw("catalogue"), when_selected),
-        **_sharing(company, draw("sharing")),
-        **_request_app(company, draw("request app")),
+        "tenant": [{"tenantId": "alderbrook", "url": words.URL, "dumpedAt": format_moment(company.at)}],
+        **_write_identities(company, draw("identities")),
+        **_write_catalogue(company, draw("catalogue"), when_selected),
+        **_write_sharing(company, draw("sharing")),
+        **_write_request_app(company, draw("request app")),
         "policies": rules,
     }
 
 
-def _identities(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
-    approved = requests.tags_by_user(company.requests)
+def _write_identities(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
+    approved = requests.collect_tags_by_user(company.requests)
     return {
         "iams": people.IAMS,
-        "users": people.users(rng, company.people, approved, company.at),
-        "groups": groups.objects(company.groups),
-        "group_members": groups.memberships(company.groups),
+        "users": people.write_users(rng, company.people, approved, company.at),
+        "groups": groups.write_groups(company.groups),
+        "group_members": groups.write_memberships(company.groups),
     }
 
 
-def _catalogue(company: Company, rng: random.Random, when_selected: Sequence[int]) -> dict[str, Iterable[Object]]:
-    products = requests.tags_by_data_source(company.products)
+def _write_catalogue(company: Company, rng: random.Random, when_selected: Sequence[int]) -> dict[str, Iterable[Object]]:
+    products = requests.collect_tags_by_data_source(company.products)
     governors = [person.profile_id for person in company.stewards]
-    sources = catalog.data_sources(
+    sources = catalog.write_data_sources(
         rng,
         company.tables,
         products=products,
@@ -162,33 +162,33 @@ def _catalogue(company: Company, rng: random.Random, when_selected: Sequence[int
         when_selected=when_selected,
         creators=governors,
     )
-    stewards = company.group_id("Data Stewards")
+    stewards = company.find_group_id("Data Stewards")
     return {
         "data_sources": sources,
-        "columns": columns.dictionaries(rng, company.tables),
-        "tags": tags.objects(rng, [product.tag for product in company.products]),
-        "domains": catalog.domains(rng, company.domain_ids, company.tables, governors, stewards),
+        "columns": columns.write_dictionaries(rng, company.tables),
+        "tags": tags.write_tags(rng, [product.tag for product in company.products]),
+        "domains": catalog.write_domains(rng, company.domain_ids, company.tables, governors, stewards),
     }
 
 
-def _sharing(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
+def _write_sharing(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
     owners = [person.profile_id for person in company.stewards]
     small = [group.group_id for group in company.groups if len(group.members) < SMALL_GROUP]
-    members = sharing.data_source_members(
+    members = sharing.write_data_source_members(
         rng, company.tables, owners=owners, people=company.profiles, groups=small, at=company.at
     )
     return {
         "data_source_members": members,
-        "projects": sharing.projects(rng, company.tables, company.profiles, small, company.at),
-        "purposes": sharing.purposes(owners),
+        "projects": sharing.write_projects(rng, company.tables, company.profiles, small, company.at),
+        "purposes": sharing.write_purposes(owners),
     }
 
 
-def _request_app(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
-    stewards = company.group_id("Data Stewards")
+def _write_request_app(company: Company, rng: random.Random) -> dict[str, Iterable[Object]]:
+    stewards = company.find_group_id("Data Stewards")
     return {
-        "data_products": requests.data_products(rng, company.products, company.domain_ids, company.stewards),
-        "access_requests": requests.access_requests(rng, company.requests),
-        "approval_records": requests.approval_records(rng, company.requests, company.stewards, stewards),
-        "access_agreements": requests.access_agreements(rng, company.requests),
+        "data_products": requests.write_data_products(rng, company.products, company.domain_ids, company.stewards),
+        "access_requests": requests.write_access_requests(rng, company.requests),
+        "approval_records": requests.write_approval_records(rng, company.requests, company.stewards, stewards),
+        "access_agreements": requests.write_access_agreements(rng, company.requests),
     }

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from immuta_assets.demo.tenant.catalog import Object, Table
-from immuta_assets.demo.tenant.draw import chance, some
+from immuta_assets.demo.tenant.draw import chance, draw_some
 
 
-class Column(NamedTuple):
+class ColumnForm(NamedTuple):
     """A column that may occur: its name, its type in the tenant, its tags."""
 
     name: str
@@ -22,55 +22,55 @@ class Column(NamedTuple):
 
 
 PERSONAL = (
-    Column("first_name", "text", ("PII.Name.First", "Discovered.Entity.Person Name")),
-    Column("last_name", "text", ("PII.Name.Last", "Discovered.Entity.Person Name")),
-    Column("email", "text", ("PII.Email", "Discovered.Entity.Electronic Mail Address")),
-    Column("phone_number", "text", ("PII.Phone", "Discovered.Entity.Telephone Number")),
-    Column("date_of_birth", "date", ("PII.Birth Date", "Discovered.Entity.Date")),
-    Column("street_address", "text", ("PII.Address", "Discovered.Entity.Location")),
-    Column("postal_code", "text", ("PII.Address", "Discovered.Entity.Postal Code")),
-    Column("ssn", "text", ("PII.SSN", "Discovered.Country.US", "Discovered.PII")),
-    Column("passport_number", "text", ("PII.Passport", "Discovered.Passport")),
-    Column("iban", "text", ("Financial.IBAN", "Discovered.Entity.IBAN Code")),
-    Column("card_number", "text", ("Financial.Card Number", "Discovered.PCI")),
-    Column("ip_address", "text", ("PII.IP Address", "Discovered.Entity.IP Address")),
-    Column("gender", "text", ("PII.Gender",)),
-    Column("health_note", "text", ("Health.Note", "Discovered.PHI")),
+    ColumnForm("first_name", "text", ("PII.Name.First", "Discovered.Entity.Person Name")),
+    ColumnForm("last_name", "text", ("PII.Name.Last", "Discovered.Entity.Person Name")),
+    ColumnForm("email", "text", ("PII.Email", "Discovered.Entity.Electronic Mail Address")),
+    ColumnForm("phone_number", "text", ("PII.Phone", "Discovered.Entity.Telephone Number")),
+    ColumnForm("date_of_birth", "date", ("PII.Birth Date", "Discovered.Entity.Date")),
+    ColumnForm("street_address", "text", ("PII.Address", "Discovered.Entity.Location")),
+    ColumnForm("postal_code", "text", ("PII.Address", "Discovered.Entity.Postal Code")),
+    ColumnForm("ssn", "text", ("PII.SSN", "Discovered.Country.US", "Discovered.PII")),
+    ColumnForm("passport_number", "text", ("PII.Passport", "Discovered.Passport")),
+    ColumnForm("iban", "text", ("Financial.IBAN", "Discovered.Entity.IBAN Code")),
+    ColumnForm("card_number", "text", ("Financial.Card Number", "Discovered.PCI")),
+    ColumnForm("ip_address", "text", ("PII.IP Address", "Discovered.Entity.IP Address")),
+    ColumnForm("gender", "text", ("PII.Gender",)),
+    ColumnForm("health_note", "text", ("Health.Note", "Discovered.PHI")),
 )
 BUSINESS = (
-    Column("status", "text"),
-    Column("country_code", "text", ("Discovered.Entity.Country",)),
-    Column("currency", "text"),
-    Column("amount", "decimal", ("Financial.Amount",)),
-    Column("net_amount", "decimal", ("Financial.Amount",)),
-    Column("quantity", "integer"),
-    Column("unit_price", "decimal"),
-    Column("channel", "text"),
-    Column("category", "text"),
-    Column("priority", "integer"),
-    Column("valid_from", "date"),
-    Column("valid_to", "date"),
-    Column("region", "text"),
-    Column("score", "float"),
-    Column("is_active", "boolean"),
-    Column("comment", "text"),
-    Column("external_reference", "text"),
-    Column("parent_id", "integer"),
-    Column("source_system", "text"),
-    Column("geo_latitude", "float", ("Discovered.Entity.Latitude",)),
+    ColumnForm("status", "text"),
+    ColumnForm("country_code", "text", ("Discovered.Entity.Country",)),
+    ColumnForm("currency", "text"),
+    ColumnForm("amount", "decimal", ("Financial.Amount",)),
+    ColumnForm("net_amount", "decimal", ("Financial.Amount",)),
+    ColumnForm("quantity", "integer"),
+    ColumnForm("unit_price", "decimal"),
+    ColumnForm("channel", "text"),
+    ColumnForm("category", "text"),
+    ColumnForm("priority", "integer"),
+    ColumnForm("valid_from", "date"),
+    ColumnForm("valid_to", "date"),
+    ColumnForm("region", "text"),
+    ColumnForm("score", "float"),
+    ColumnForm("is_active", "boolean"),
+    ColumnForm("comment", "text"),
+    ColumnForm("external_reference", "text"),
+    ColumnForm("parent_id", "integer"),
+    ColumnForm("source_system", "text"),
+    ColumnForm("geo_latitude", "float", ("Discovered.Entity.Latitude",)),
 )
 QUIRKY = (
-    Column("größe", "decimal"),
-    Column("备注", "text"),
-    Column("unit price (€)", "decimal"),
-    Column("O'Brien code", "text"),
-    Column('the "real" name', "text", ("PII.Name.Alias",)),
-    Column("v2.payload", "text"),
+    ColumnForm("größe", "decimal"),
+    ColumnForm("备注", "text"),
+    ColumnForm("unit price (€)", "decimal"),
+    ColumnForm("O'Brien code", "text"),
+    ColumnForm('the "real" name', "text", ("PII.Name.Alias",)),
+    ColumnForm("v2.payload", "text"),
 )
 HOUSEKEEPING = (
-    Column("created_at", "timestamp"),
-    Column("updated_at", "timestamp"),
-    Column("load_id", "text"),
+    ColumnForm("created_at", "timestamp"),
+    ColumnForm("updated_at", "timestamp"),
+    ColumnForm("load_id", "text"),
 )
 REMOTE_TYPES = {
     "Snowflake": {
@@ -89,31 +89,31 @@ REMOTE_TYPES = {
 """Technology → type in the tenant → type on the platform; others leave the type of the platform out."""
 
 
-def dictionaries(rng: random.Random, tables: Sequence[Table]) -> Iterator[Object]:
+def write_dictionaries(rng: random.Random, tables: Sequence[Table]) -> Iterator[Object]:
     """Write the columns of every table as ``GET /dictionary/{dataSourceId}`` objects, 8 to 15 columns each."""
     for table in tables:
         with_ids = chance(rng, 0.9)
-        drawn = enumerate(_draw(rng, table))
+        drawn = enumerate(_draw_columns(rng, table))
         yield {
             "dataSource": table.data_source_id,
             "metadata": [
-                _written(rng, column, table, table.data_source_id * 100 + index if with_ids else None)
+                _write_column(rng, column, table, table.data_source_id * 100 + index if with_ids else None)
                 for index, column in drawn
             ],
         }
 
 
-def _draw(rng: random.Random, table: Table) -> Iterator[Column]:
-    yield Column(f"{table.subject}_id", "integer")
+def _draw_columns(rng: random.Random, table: Table) -> Iterator[ColumnForm]:
+    yield ColumnForm(f"{table.subject}_id", "integer")
     if table.personal:
-        yield from some(rng, PERSONAL, 3, 5)
-    yield from some(rng, BUSINESS, 2, 5) if table.personal else some(rng, BUSINESS, 4, 10)
+        yield from draw_some(rng, PERSONAL, 3, 5)
+    yield from draw_some(rng, BUSINESS, 2, 5) if table.personal else draw_some(rng, BUSINESS, 4, 10)
     if chance(rng, 0.02):
         yield rng.choice(QUIRKY)
     yield from HOUSEKEEPING
 
 
-def _written(rng: random.Random, column: Column, table: Table, column_id: int | None) -> Object:
+def _write_column(rng: random.Random, column: ColumnForm, table: Table, column_id: int | None) -> Object:
     remote = REMOTE_TYPES.get(table.database.platform.technology, {}).get(column.data_type)
     described = column.tags or chance(rng, 0.2)
     return {
@@ -122,11 +122,11 @@ def _written(rng: random.Random, column: Column, table: Table, column_id: int | 
         "description": f"{column.name.replace('_', ' ').capitalize()} of the record." if described else None,
         "dataType": column.data_type,
         "remoteType": remote,
-        "tags": [_tag(rng, name) for name in column.tags if chance(rng, 0.85)],
+        "tags": [_write_tag(rng, name) for name in column.tags if chance(rng, 0.85)],
     }
 
 
-def _tag(rng: random.Random, name: str) -> Object:
+def _write_tag(rng: random.Random, name: str) -> Object:
     """Discovered tags come from sensitive data discovery; the others from a framework, the catalogue or a person."""
     if name.startswith("Discovered."):
         return {"name": name, "source": "curated", "context": "sdd"}

@@ -15,207 +15,246 @@ from immuta_assets.demo.tenant.policy_forms import (
     GRANT,
     GUARDRAIL,
     WRITE,
-    Draft,
+    PolicyDraft,
     Setting,
-    advanced,
-    anyone,
-    approved,
-    attribute,
-    columns_named,
-    columns_tagged,
-    created,
-    entitled,
-    group,
-    in_domain,
-    located,
-    named,
-    selected,
-    tagged,
+    admit_anyone,
+    admit_approved,
+    admit_by_expression,
+    admit_entitled,
+    admit_selected,
+    match_column_name,
+    match_column_tag,
+    match_created,
+    match_domain,
+    match_name,
+    match_place,
+    match_tag,
+    require_attribute,
+    require_group,
 )
 
 
-def drafts(setting: Setting) -> Iterator[Draft]:
+def list_drafts(setting: Setting) -> Iterator[PolicyDraft]:
     """Yield the company's policies, always the same ones in the same order."""
-    yield from _everywhere()
-    yield from _by_access_model()
-    yield from _by_sensitivity()
-    yield from _by_combination()
-    yield from _by_tags_of_users()
-    yield from _by_variables(setting)
-    yield from _by_place(setting)
-    yield from _by_owner(setting.owner)
-    yield from _out_of_use(setting)
+    yield from _draft_everywhere()
+    yield from _draft_by_access_model()
+    yield from _draft_by_sensitivity()
+    yield from _draft_by_combination()
+    yield from _draft_by_tags_of_users()
+    yield from _draft_by_variables(setting)
+    yield from _draft_by_place(setting)
+    yield from _draft_by_time(setting)
+    yield from _draft_by_owner(setting.owner)
+    yield from _draft_out_of_use(setting)
 
 
-def _everywhere() -> Iterator[Draft]:
-    yield Draft(
+def _draft_everywhere() -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "No access while leaving the company",
-        advanced("NOT @hasAttribute('Employment Status','Offboarding')", **GUARDRAIL),
+        admit_by_expression("NOT @hasAttribute('Employment Status','Offboarding')", **GUARDRAIL),
         EVERYWHERE,
     )
-    yield Draft(
+    yield PolicyDraft(
         "Writers know how to handle data",
-        advanced(
+        admit_by_expression(
             "@hasAttribute('Training','Data Steward Basics') OR @isInGroups('Dept Platform Engineering')",
             **GUARDRAIL,
             **WRITE,
         ),
         [],
     )
-    yield Draft("Internal Audit reads everything", entitled("or", group("Internal Audit"), **GRANT), EVERYWHERE)
+    yield PolicyDraft(
+        "Internal Audit reads everything", admit_entitled("or", require_group("Internal Audit"), **GRANT), EVERYWHERE
+    )
 
 
-def _by_access_model() -> Iterator[Draft]:
+def _draft_by_access_model() -> Iterator[PolicyDraft]:
     model = "Access Model."
-    yield Draft("Open data", anyone(**GRANT), [tagged(f"{model}Open")])
-    yield Draft("Self service", anyone(**GRANT) | {"automaticSubscription": False}, [tagged(f"{model}Self Service")])
-    yield Draft(
+    yield PolicyDraft("Open data", admit_anyone(**GRANT), [match_tag(f"{model}Open")])
+    yield PolicyDraft(
+        "Self service", admit_anyone(**GRANT) | {"automaticSubscription": False}, [match_tag(f"{model}Self Service")]
+    )
+    yield PolicyDraft(
         "Ask the data owner",
-        approved(allowDiscovery=True, description="Tell the owner what you need the data for.", **GRANT),
-        [tagged(f"{model}On Request")],
+        admit_approved(allowDiscovery=True, description="Tell the owner what you need the data for.", **GRANT),
+        [match_tag(f"{model}On Request")],
     )
-    yield Draft("By invitation", selected(**GRANT), [tagged(f"{model}By Invitation")])
-    yield Draft("Write on request", approved(**GRANT, **WRITE), [tagged(f"{model}On Request")])
+    yield PolicyDraft("By invitation", admit_selected(**GRANT), [match_tag(f"{model}By Invitation")])
+    yield PolicyDraft("Write on request", admit_approved(**GRANT, **WRITE), [match_tag(f"{model}On Request")])
 
 
-def _by_sensitivity() -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_sensitivity() -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Sensitive data needs clearance",
-        entitled("or", attribute("Clearance", "Confidential"), attribute("Clearance", "Restricted"), **GUARDRAIL),
-        [tagged("Sensitivity.High"), tagged("Sensitivity.Critical")],
+        admit_entitled(
+            "or",
+            require_attribute("Clearance", "Confidential"),
+            require_attribute("Clearance", "Restricted"),
+            **GUARDRAIL,
+        ),
+        [match_tag("Sensitivity.High"), match_tag("Sensitivity.Critical")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Critical data stays in the company",
-        entitled("and", attribute("Clearance", "Restricted"), group("All Employees"), **GUARDRAIL),
-        [tagged("Sensitivity.Critical")],
+        admit_entitled(
+            "and", require_attribute("Clearance", "Restricted"), require_group("All Employees"), **GUARDRAIL
+        ),
+        [match_tag("Sensitivity.Critical")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Identity documents need privacy training",
-        advanced("@hasAttribute('Training','Privacy Essentials')") | {"shareResponsibility": False},
-        [columns_named(r"passport|\bssn\b")],
+        admit_by_expression("@hasAttribute('Training','Privacy Essentials')") | {"shareResponsibility": False},
+        [match_column_name(r"passport|\bssn\b")],
     )
 
 
-def _by_combination() -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_combination() -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Health data is for research",
-        advanced("@isInGroups('Division Research','Collaboration Suite') AND NOT @hasAttribute('Region','APAC')"),
-        [columns_tagged("Health"), columns_tagged("Discovered.PHI")],
+        admit_by_expression(
+            "@isInGroups('Division Research','Collaboration Suite') AND NOT @hasAttribute('Region','APAC')"
+        ),
+        [match_column_tag("Health"), match_column_tag("Discovered.PHI")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Card data in Europe",
-        advanced(
+        admit_by_expression(
             "(@hasAttribute('Region','EMEA') OR @hasAttribute('Scope','eu.finance.payments'))"
             " AND NOT (@isInGroups('VPN Users') AND @hasAttribute('Clearance','Public')"
             " AND NOT @hasAttribute('Clearance','Internal'))",
             **GRANT,
         ),
-        [tagged("Residency.EU"), columns_tagged("Financial.Card Number", "and"), tagged("Sensitivity.Low", "or")],
+        [
+            match_tag("Residency.EU"),
+            match_column_tag("Financial.Card Number", "and"),
+            match_tag("Sensitivity.Low", "or"),
+        ],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Reviewers of odd cases",
-        advanced(r"@isInGroups('O''Brien\'s reviewers') or @isInGroups('Projekt \"Übersee\"','数据治理')", **GRANT),
-        [tagged("O'Brien review"), tagged('Quality."Gold" standard'), tagged("分类.机密")],
+        admit_by_expression(
+            r"@isInGroups('O''Brien\'s reviewers') or @isInGroups('Projekt \"Übersee\"','数据治理')", **GRANT
+        ),
+        [match_tag("O'Brien review"), match_tag('Quality."Gold" standard'), match_tag("分类.机密")],
     )
 
 
-def _by_tags_of_users() -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_tags_of_users() -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Data domain of the user",
-        advanced("@hasTagAsAttribute('Data Domain', 'dataSource')", **GRANT),
-        [tagged("Domain")],
+        admit_by_expression("@hasTagAsAttribute('Data Domain', 'dataSource')", **GRANT),
+        [match_tag("Domain")],
     )
-    yield Draft(
-        "Groups named like a data domain", advanced("@hasTagAsGroup('dataSource')", **GRANT), [tagged("Domain")]
+    yield PolicyDraft(
+        "Groups named like a data domain",
+        admit_by_expression("@hasTagAsGroup('dataSource')", **GRANT),
+        [match_tag("Domain")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Approved data classes",
-        advanced(
+        admit_by_expression(
             "@hasTagsAsAttribute('Approved Data Classes', 'column') AND @hasAttribute('Training','Privacy Essentials')"
         ),
-        [columns_tagged("PII", "and"), tagged("Layer.Gold", "and")],
+        [match_column_tag("PII", "and"), match_tag("Layer.Gold", "and")],
     )
 
 
-def _by_variables(setting: Setting) -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_variables(setting: Setting) -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Hosts and databases of the user",
-        advanced("@hasAttribute('Data Access', '@hostname.@database')", **GRANT),
-        [tagged("Layer.Curated"), tagged("Layer.Gold")],
+        admit_by_expression("@hasAttribute('Data Access', '@hostname.@database')", **GRANT),
+        [match_tag("Layer.Curated"), match_tag("Layer.Gold")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Tables of the user",
-        advanced("@hasAttribute('Schema Access', '@database.@schema.@table')", **GRANT),
-        [tagged("Layer")],
+        admit_by_expression("@hasAttribute('Schema Access', '@database.@schema.@table')", **GRANT),
+        [match_tag("Layer")],
     )
     database = setting.databases[0].name
-    yield Draft(
+    yield PolicyDraft(
         f"Readers of {database}",
-        advanced("@isInGroups('sg-@database-readers')", **GRANT),
-        [located("database", database)],
+        admit_by_expression("@isInGroups('sg-@database-readers')", **GRANT),
+        [match_place("database", database)],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Payments in scope",
-        entitled("or", attribute("Scope", "us.finance.payments"), attribute("Scope", "eu.finance.payments")),
-        [tagged("Domain.Finance.Payments")],
+        admit_entitled(
+            "or", require_attribute("Scope", "us.finance.payments"), require_attribute("Scope", "eu.finance.payments")
+        ),
+        [match_tag("Domain.Finance.Payments")],
     )
 
 
-def _by_place(setting: Setting) -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_place(setting: Setting) -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Daily aggregates for analysts",
-        entitled("or", group("Data Analysts"), group("BI Developers"), **GRANT),
-        [named(r"(?i)_daily$")],
+        admit_entitled("or", require_group("Data Analysts"), require_group("BI Developers"), **GRANT),
+        [match_name(r"(?i)_daily$")],
     )
-    yield Draft("Payment schemas", entitled("or", group("Dept Treasury")), [located("schema", "PAYMENTS")])
-    yield Draft(
+    yield PolicyDraft(
+        "Payment schemas", admit_entitled("or", require_group("Dept Treasury")), [match_place("schema", "PAYMENTS")]
+    )
+    yield PolicyDraft(
         "Operational databases",
-        entitled("and", group("Dept IT Service"), attribute("Clearance", "Internal"), **GRANT),
-        [located("connection", "pg-apps.alderbrook.example:5432")],
+        admit_entitled("and", require_group("Dept IT Service"), require_attribute("Clearance", "Internal"), **GRANT),
+        [match_place("connection", "pg-apps.alderbrook.example:5432")],
     )
-    yield Draft(
+    yield PolicyDraft(
         "Legal in its own domain",
-        entitled("or", group("Dept Legal"), group("Legal Hold Team"), **GRANT),
-        [in_domain(setting.domain_ids["Legal"])],
+        admit_entitled("or", require_group("Dept Legal"), require_group("Legal Hold Team"), **GRANT),
+        [match_domain(setting.domain_ids["Legal"])],
     )
-    yield Draft(
+
+
+def _draft_by_time(setting: Setting) -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         "Migrated two years ago",
-        entitled("or", group("Data Engineers"), **GRANT),
-        [created(setting.days_ago(730), setting.days_ago(550))],
+        admit_entitled("or", require_group("Data Engineers"), **GRANT),
+        [match_created(setting.format_days_ago(730), setting.format_days_ago(550))],
     )
-    yield Draft("New arrivals", entitled("or", group("Data Stewards"), **GRANT), [created(setting.days_ago(45), None)])
-    yield Draft(
+    yield PolicyDraft(
+        "New arrivals",
+        admit_entitled("or", require_group("Data Stewards"), **GRANT),
+        [match_created(setting.format_days_ago(45), None)],
+    )
+    yield PolicyDraft(
         "Engineers write raw data",
-        entitled("and", group("Data Engineers"), attribute("Clearance", "Internal"), **GRANT, **WRITE),
-        [tagged("Layer.Raw")],
+        admit_entitled(
+            "and", require_group("Data Engineers"), require_attribute("Clearance", "Internal"), **GRANT, **WRITE
+        ),
+        [match_tag("Layer.Raw")],
     )
-    yield Draft("Applied by data owners", entitled("or", group("People Managers"), **GRANT), None)
+    yield PolicyDraft("Applied by data owners", admit_entitled("or", require_group("People Managers"), **GRANT), None)
 
 
-def _by_owner(owner: Person) -> Iterator[Draft]:
-    yield Draft(
+def _draft_by_owner(owner: Person) -> Iterator[PolicyDraft]:
+    yield PolicyDraft(
         f"Tables of {owner.name}",
-        entitled("or", group(f"Dept {owner.seat.department}"), **GRANT) | {"automaticSubscription": False},
+        admit_entitled("or", require_group(f"Dept {owner.seat.department}"), **GRANT)
+        | {"automaticSubscription": False},
         EVERYWHERE,
         {"ownerRestrictions": {"users": [{"iamid": owner.iam, "username": owner.userid}], "groups": []}},
     )
-    yield Draft(
+    yield PolicyDraft(
         "Tables of the data stewards",
-        entitled("or", group("Model Validators"), shareResponsibility=True),
-        [tagged("Layer.Raw")],
+        admit_entitled("or", require_group("Model Validators"), shareResponsibility=True),
+        [match_tag("Layer.Raw")],
         {"ownerRestrictions": {"users": [], "groups": ["Data Stewards"]}},
     )
 
 
-def _out_of_use(setting: Setting) -> Iterator[Draft]:
-    yield Draft("Open everything (draft)", anyone(**GRANT), EVERYWHERE, {"staged": True})
-    yield Draft(
-        "Old rule for tax data", entitled("or", group("Dept Tax")), [tagged("Domain.Finance.Tax")], {"deleted": True}
+def _draft_out_of_use(setting: Setting) -> Iterator[PolicyDraft]:
+    yield PolicyDraft("Open everything (draft)", admit_anyone(**GRANT), EVERYWHERE, {"staged": True})
+    yield PolicyDraft(
+        "Old rule for tax data",
+        admit_entitled("or", require_group("Dept Tax")),
+        [match_tag("Domain.Finance.Tax")],
+        {"deleted": True},
     )
     masking: Object = {
         "type": "masking",
         "rules": [{"type": "Masking", "config": {"maskingConfig": {"type": "Consistent Value"}}}],
     }
-    yield Draft("Mask personal data", masking, [columns_tagged("PII")], {"type": "data"})
+    yield PolicyDraft("Mask personal data", masking, [match_column_tag("PII")], {"type": "data"})
     rows: Object = {"type": "rowOrObjectRestriction", "description": "Only rows of the user's own region."}
-    yield Draft("Rows of the own region", rows, [in_domain(setting.domain_ids["Sales"])], {"type": "data"})
+    yield PolicyDraft("Rows of the own region", rows, [match_domain(setting.domain_ids["Sales"])], {"type": "data"})

@@ -16,12 +16,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def generator(seed: int, part: str) -> random.Random:
+def make_generator(seed: int, part: str) -> random.Random:
     """Return the generator of one part of the demo; the same for the same seed and part, on every machine."""
     return random.Random(f"{seed}/{part}")  # noqa: S311 - demo data, not secrets
 
 
-def identifier(rng: random.Random) -> str:
+def draw_identifier(rng: random.Random) -> str:
     """Draw a UUID (version 4) as text."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
@@ -31,7 +31,7 @@ def chance(rng: random.Random, probability: float) -> bool:
     return rng.random() < probability
 
 
-def some(rng: random.Random, items: Sequence[T], at_least: int, at_most: int) -> list[T]:
+def draw_some(rng: random.Random, items: Sequence[T], at_least: int, at_most: int) -> list[T]:
     """Draw a number of different items, as many as there are at most, in random order."""
     return rng.sample(items, min(len(items), rng.randint(at_least, at_most)))
 
@@ -50,11 +50,11 @@ def zipf_choices(rng: random.Random, items: Sequence[T], exponent: float) -> Ite
         yield from rng.choices(items, weights, k=1_000)
 
 
-def iso(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     """Write a moment as the API does: ISO-8601 in UTC, milliseconds, ``Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ago(rng: random.Random, at: datetime, nearest: float, farthest: float) -> datetime:
+def draw_moment(rng: random.Random, at: datetime, nearest: float, farthest: float) -> datetime:
     """Draw a moment between two numbers of days before ``at``."""
     return at - timedelta(seconds=rng.randint(int(nearest * 86_400), int(farthest * 86_400)))

@@ -2,7 +2,7 @@
 
 Groups follow the organisation (company, divisions, departments, teams, regions), roles, and data (groups named like a
 tag or a database); a heavy tail has a handful of members each. Add a rule that gives many people a group in
-``_standing``, and a group with few members in ``_tail``.
+``_list_standing_groups``, and a group with few members in ``_draw_tail_groups``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from immuta_assets.demo.tenant import words
 from immuta_assets.demo.tenant.catalog import Database, Object
-from immuta_assets.demo.tenant.draw import chance, some, zipf_choices
+from immuta_assets.demo.tenant.draw import chance, draw_some, zipf_choices
 from immuta_assets.demo.tenant.people import Attributes, Person
 
 FIRST_ID = 1_001
@@ -22,7 +22,7 @@ ODD_NAMES = ("O'Brien's reviewers", 'Projekt "Übersee"', "数据治理", "us.fi
 """Names that any reader of the export has to survive: quotes, dots, backslashes, other scripts."""
 
 
-class Group(NamedTuple):
+class CompanyGroup(NamedTuple):
     """A group with the profile ids of its members."""
 
     group_id: int
@@ -32,21 +32,21 @@ class Group(NamedTuple):
     members: Sequence[int]
 
 
-def form(rng: random.Random, people: Sequence[Person], databases: Sequence[Database]) -> list[Group]:
+def form_groups(rng: random.Random, people: Sequence[Person], databases: Sequence[Database]) -> list[CompanyGroup]:
     """Form all groups; roles first, then in the order of their first member."""
     standing: dict[tuple[str, str], list[int]] = {("okta-prod", role): [] for role in words.ROLES}
-    tags = zipf_choices(rng, words.domain_tags(), 0.6)
+    tags = zipf_choices(rng, words.list_domain_tags(), 0.6)
     for person in people:
-        for key in _standing(rng, person, tags, databases):
+        for key in _list_standing_groups(rng, person, tags, databases):
             standing.setdefault(key, []).append(person.profile_id)
-    named = [*standing.items(), *_tail(rng, people)]
+    named = [*standing.items(), *_draw_tail_groups(rng, people)]
     return [
-        Group(FIRST_ID + index, iam, name, _attributes(name), members)
+        CompanyGroup(FIRST_ID + index, iam, name, _list_attributes(name), members)
         for index, ((iam, name), members) in enumerate(named)
     ]
 
 
-def _standing(
+def _list_standing_groups(
     rng: random.Random, person: Person, tags: Iterator[str], databases: Sequence[Database]
 ) -> Iterator[tuple[str, str]]:
     seat = person.seat
@@ -63,20 +63,20 @@ def _standing(
     if chance(rng, 0.25):
         yield from (("ldap-hq", tag) for tag in sorted({next(tags), next(tags)}))
     if chance(rng, 0.1):
-        yield from (("ldap-hq", f"sg-{database.name}-readers") for database in some(rng, databases, 1, 2))
+        yield from (("ldap-hq", f"sg-{database.name}-readers") for database in draw_some(rng, databases, 1, 2))
 
 
-def _tail(rng: random.Random, people: Sequence[Person]) -> Iterator[tuple[tuple[str, str], list[int]]]:
+def _draw_tail_groups(rng: random.Random, people: Sequence[Person]) -> Iterator[tuple[tuple[str, str], list[int]]]:
     profiles = [person.profile_id for person in people]
     for number in range(len(people) // 10):
         name = f"proj-{rng.choice(words.CODENAMES)}-{number + 1:03d}"
-        yield ("ldap-hq", name), sorted(some(rng, profiles, 1, 6))
+        yield ("ldap-hq", name), sorted(draw_some(rng, profiles, 1, 6))
     for name in ODD_NAMES:
-        yield ("bim", name), sorted(some(rng, profiles, 3, 12))
+        yield ("bim", name), sorted(draw_some(rng, profiles, 3, 12))
     yield ("bim", "Owners of nothing yet"), []
 
 
-def _attributes(name: str) -> Attributes:
+def _list_attributes(name: str) -> Attributes:
     """Return the attributes that members inherit."""
     kind, _, value = name.partition(" ")
     if kind in {"Region", "Division"}:
@@ -86,7 +86,7 @@ def _attributes(name: str) -> Attributes:
     return {"Role": [name]} if name in words.ROLES else {}
 
 
-def objects(groups: Iterable[Group]) -> Iterator[Object]:
+def write_groups(groups: Iterable[CompanyGroup]) -> Iterator[Object]:
     """Write groups as ``GET /bim/group`` hits."""
     for group in groups:
         yield {
@@ -100,7 +100,7 @@ def objects(groups: Iterable[Group]) -> Iterator[Object]:
         }
 
 
-def memberships(groups: Iterable[Group]) -> Iterator[Object]:
+def write_memberships(groups: Iterable[CompanyGroup]) -> Iterator[Object]:
     """Write memberships as ``GET /bim/group/{id}/user`` hits; one names a profile that does not exist."""
     for group in groups:
         yield from ({"group": group.group_id, "profile": {"id": profile_id}} for profile_id in group.members)

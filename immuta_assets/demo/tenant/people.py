@@ -15,7 +15,15 @@ from typing import NamedTuple
 
 from immuta_assets.demo.tenant import words
 from immuta_assets.demo.tenant.catalog import Database, Object
-from immuta_assets.demo.tenant.draw import ago, chance, identifier, iso, some, zipf_choices, zipf_sizes
+from immuta_assets.demo.tenant.draw import (
+    chance,
+    draw_identifier,
+    draw_moment,
+    draw_some,
+    format_moment,
+    zipf_choices,
+    zipf_sizes,
+)
 
 FIRST_ID = 1_001
 """First profile id; the ones below belong to the planted stories."""
@@ -69,7 +77,7 @@ class Person(NamedTuple):
         return words.CITIES[self.seat.city]
 
 
-def seats(count: int) -> list[Seat]:
+def plan_seats(count: int) -> list[Seat]:
     """Plan the organisation: one head of the company, of every department, of every team."""
     found = [Seat("Executive Office", "Executive Office", "Executive Office", "Zürich", 0, None)]
     units = [(division, unit) for division, units in words.DIVISIONS.items() for unit in units]
@@ -79,11 +87,11 @@ def seats(count: int) -> list[Seat]:
             lead = len(found)
             for index in range(lead, lead + team_size):
                 level, boss = (1, 0) if index == head else (2, head) if index == lead else (MEMBER_LEVEL, lead)
-                found.append(Seat(division, department, *_team(department, number), level, boss))
+                found.append(Seat(division, department, *_name_team(department, number), level, boss))
     return found
 
 
-def _team(department: str, number: int) -> tuple[str, str]:
+def _name_team(department: str, number: int) -> tuple[str, str]:
     round_, place = divmod(number, len(words.CITIES))
     city = tuple(words.CITIES)[place]
     return f"{department} {city}{f' {round_ + 1}' if round_ else ''}", city
@@ -92,39 +100,39 @@ def _team(department: str, number: int) -> tuple[str, str]:
 def hire(rng: random.Random, count: int, databases: Sequence[Database]) -> list[Person]:
     """Fill a number of seats with people and service accounts, bosses before those they lead."""
     taken: Counter[str] = Counter()
-    domain_tags = zipf_choices(rng, words.domain_tags(), 0.6)
+    domain_tags = zipf_choices(rng, words.list_domain_tags(), 0.6)
     people: list[Person] = []
-    for index, seat in enumerate(seats(count)):
-        person = _person(rng, FIRST_ID + index, seat, taken)
+    for index, seat in enumerate(plan_seats(count)):
+        person = _draw_person(rng, FIRST_ID + index, seat, taken)
         boss = people[seat.boss] if seat.boss is not None else None
-        person.attributes.update(_attributes(rng, person, boss, domain_tags, databases))
+        person.attributes.update(_draw_attributes(rng, person, boss, domain_tags, databases))
         people.append(person)
     return people
 
 
-def _person(rng: random.Random, profile_id: int, seat: Seat, taken: Counter[str]) -> Person:
+def _draw_person(rng: random.Random, profile_id: int, seat: Seat, taken: Counter[str]) -> Person:
     kind = "employee" if seat.leads else rng.choices(("employee", "contractor", "service"), (80, 16, 4))[0]
-    name, local = _service_name(rng, seat) if kind == "service" else _name(rng)
+    name, local = _draw_service_name(rng, seat) if kind == "service" else _draw_name(rng)
     taken[local] += 1
     local = local if taken[local] == 1 else f"{local}{taken[local]}"
-    iam, userid, email = _account(kind, seat, local, profile_id)
+    iam, userid, email = _name_account(kind, seat, local, profile_id)
     return Person(
         profile_id=profile_id,
-        global_user_id=identifier(rng),
+        global_user_id=draw_identifier(rng),
         iam=iam,
         userid=userid,
         name=name,
         email=email,
         kind=kind,
         seat=seat,
-        title=_title(rng, seat),
+        title=_draw_title(rng, seat),
         roles=tuple(role for role, share in words.ROLES.items() if kind == "employee" and chance(rng, share)),
         disabled=seat.level > 0 and chance(rng, 0.04),
         attributes={},
     )
 
 
-def _name(rng: random.Random) -> tuple[str, str]:
+def _draw_name(rng: random.Random) -> tuple[str, str]:
     """Draw a display name and the ASCII spelling of it that accounts use."""
     if chance(rng, 0.05):
         return rng.choice(words.EAST_ASIAN_NAMES)
@@ -133,13 +141,13 @@ def _name(rng: random.Random) -> tuple[str, str]:
     return f"{first} {last}", plain.encode("ascii", "ignore").decode().lower()
 
 
-def _service_name(rng: random.Random, seat: Seat) -> tuple[str, str]:
+def _draw_service_name(rng: random.Random, seat: Seat) -> tuple[str, str]:
     job = rng.choice(("airflow", "dbt", "fivetran", "tableau", "powerbi", "ml_scoring", "reverse_etl", "backup"))
     local = f"svc_{job}_{seat.department.split()[0].lower()}"
     return f"Service account {job} ({seat.department})", local
 
 
-def _account(kind: str, seat: Seat, local: str, profile_id: int) -> tuple[str, str, str | None]:
+def _name_account(kind: str, seat: Seat, local: str, profile_id: int) -> tuple[str, str, str | None]:
     """Return identity manager, user id and e-mail."""
     mail = f"{local}@{words.MAIL}"
     if kind == "service":
@@ -151,13 +159,13 @@ def _account(kind: str, seat: Seat, local: str, profile_id: int) -> tuple[str, s
     return "okta-prod", mail, mail
 
 
-def _title(rng: random.Random, seat: Seat) -> str:
+def _draw_title(rng: random.Random, seat: Seat) -> str:
     if not seat.leads:
         return rng.choice(words.TITLES)
     return ("Chief Executive Officer", f"Head of {seat.department}", f"Team Lead {seat.team}")[seat.level]
 
 
-def _attributes(
+def _draw_attributes(
     rng: random.Random,
     person: Person,
     boss: Person | None,
@@ -177,10 +185,10 @@ def _attributes(
         found["Region"] = [person.region]
     if boss is not None:
         found["Manager"] = [boss.userid]
-    return {**found, **_data_access(rng, domain_tags, databases), **_one_offs(rng)}
+    return {**found, **_draw_data_access(rng, domain_tags, databases), **_draw_one_offs(rng)}
 
 
-def _data_access(rng: random.Random, domain_tags: Iterator[str], databases: Sequence[Database]) -> Attributes:
+def _draw_data_access(rng: random.Random, domain_tags: Iterator[str], databases: Sequence[Database]) -> Attributes:
     """Attributes that name data: tags, hosts, databases and schemas, some of them with a wildcard."""
     found: Attributes = {}
     if chance(rng, 0.35):
@@ -188,11 +196,11 @@ def _data_access(rng: random.Random, domain_tags: Iterator[str], databases: Sequ
     if chance(rng, 0.03):
         found["Data Domain"] = [f"Domain.{rng.choice(tuple(words.DOMAINS))}.*"]
     if chance(rng, 0.08):
-        found["Data Access"] = sorted(map(_reach, some(rng, databases, 1, 2)))
+        found["Data Access"] = sorted(map(_format_reach, draw_some(rng, databases, 1, 2)))
     if chance(rng, 0.06):
-        found["Schema Access"] = [f"{database.name}.{'*'}" for database in some(rng, databases, 1, 2)]
+        found["Schema Access"] = [f"{database.name}.{'*'}" for database in draw_some(rng, databases, 1, 2)]
     if chance(rng, 0.12):
-        found["Approved Data Classes"] = some(
+        found["Approved Data Classes"] = draw_some(
             rng, ("PII.*", "PII.Email", "PII.Phone", "Financial.*", "Health.Note"), 1, 2
         )
     if chance(rng, 0.1):
@@ -200,43 +208,43 @@ def _data_access(rng: random.Random, domain_tags: Iterator[str], databases: Sequ
     return found
 
 
-def _reach(database: Database) -> str:
-    """Every other database stands for all of its host."""
+def _format_reach(database: Database) -> str:
+    """Return the path of a database; an analytics database stands for its whole host."""
     host = database.platform.hostname
     return f"{host}.*" if database.name.upper().endswith("_ANALYTICS") else f"{host}.{database.name}"
 
 
-def _one_offs(rng: random.Random) -> Attributes:
+def _draw_one_offs(rng: random.Random) -> Attributes:
     if not chance(rng, 0.06):
         return {}
     return {f"Exception {rng.choice(words.CODENAMES).title()}": [f"EXC-{rng.randint(10_001, 10_020)}"]}
 
 
-def users(
+def write_users(
     rng: random.Random, people: Sequence[Person], products: Mapping[int, list[str]], at: datetime
 ) -> Iterator[Object]:
     """Write people as ``GET /bim/user`` hits; ``products`` maps profile ids to the tags of products they may use."""
-    yield _system_account(at)
+    yield _write_system_account(at)
     for person in people:
-        created = ago(rng, at, 3, 6 * 365)
+        created = draw_moment(rng, at, 3, 6 * 365)
         marketplace = {"Immuta Marketplace": products[person.profile_id]} if person.profile_id in products else {}
         yield {
             "id": person.profile_id + 50_000,
             "iamid": person.iam,
             "userid": person.userid,
             "globalUserId": person.global_user_id,
-            "profile": _profile(rng, person),
-            "permissions": _permissions(rng, person),
+            "profile": _write_profile(rng, person),
+            "permissions": _draw_permissions(rng, person),
             "authorizations": {**person.attributes, **marketplace},
             "disabled": person.disabled,
             "systemGenerated": False,
-            "lastLogin": iso(ago(rng, at, 0, 60)) if chance(rng, 0.85) else None,
-            "createdAt": iso(created),
-            "updatedAt": iso(created + (at - created) * rng.random()),
+            "lastLogin": format_moment(draw_moment(rng, at, 0, 60)) if chance(rng, 0.85) else None,
+            "createdAt": format_moment(created),
+            "updatedAt": format_moment(created + (at - created) * rng.random()),
         }
 
 
-def _profile(rng: random.Random, person: Person) -> Object:
+def _write_profile(rng: random.Random, person: Person) -> Object:
     login = person.email or person.userid
     external = {
         "snowflakeUser": login.upper() if chance(rng, 0.88) else None,
@@ -253,15 +261,15 @@ def _profile(rng: random.Random, person: Person) -> Object:
     }
 
 
-def _permissions(rng: random.Random, person: Person) -> list[str]:
+def _draw_permissions(rng: random.Random, person: Person) -> list[str]:
     if person.seat.department == "Data & Analytics" and person.seat.leads:
         return ["GOVERNANCE", "USER_ADMIN", "AUDIT"]
     if person.kind == "service":
         return ["CREATE_DATA_SOURCE"]
-    return some(rng, ("CREATE_DATA_SOURCE", "CREATE_PROJECT", "AUDIT"), 1, 2) if chance(rng, 0.15) else []
+    return draw_some(rng, ("CREATE_DATA_SOURCE", "CREATE_PROJECT", "AUDIT"), 1, 2) if chance(rng, 0.15) else []
 
 
-def _system_account(at: datetime) -> Object:
+def _write_system_account(at: datetime) -> Object:
     return {
         "id": 1,
         "iamid": "bim",
@@ -272,5 +280,5 @@ def _system_account(at: datetime) -> Object:
         "authorizations": {},
         "systemGenerated": True,
         "disabled": False,
-        "createdAt": iso(at.replace(year=at.year - 6, day=1)),
+        "createdAt": format_moment(at.replace(year=at.year - 6, day=1)),
     }

@@ -1,7 +1,7 @@
 """The demo's Request app: data products, requests for access, approvals, agreements.
 
-An approved request that has not expired gives its user an attribute, and each data source of a product a tag; the
-policy ``policies.marketplace`` brings both together (``tags_by_data_source``, ``tags_by_user``).
+An approved request that has not expired gives its user an attribute (``collect_tags_by_user``), and each data source of
+a product a tag (``collect_tags_by_data_source``). The policy of ``write_marketplace_policy`` brings both together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from immuta_assets.demo.tenant import words
 from immuta_assets.demo.tenant.catalog import Object, Table
-from immuta_assets.demo.tenant.draw import ago, chance, identifier, iso, some, zipf_choices
+from immuta_assets.demo.tenant.draw import chance, draw_identifier, draw_moment, draw_some, format_moment, zipf_choices
 from immuta_assets.demo.tenant.people import Person
 from immuta_assets.demo.tenant.policies import MARKETPLACE_TAG
 
@@ -57,11 +57,11 @@ class Request(NamedTuple):
 def draw_products(rng: random.Random, tables: Sequence[Table]) -> list[Product]:
     """Make about a third of the subdomains' tables, a handful each, into products."""
     found = []
-    for tag in words.domain_tags():
+    for tag in words.list_domain_tags():
         candidates = [table for table in tables if table.domain_tag == tag and not table.deleted]
         if candidates and chance(rng, 0.35):
             _, domain, subdomain = tag.split(".")
-            found.append(Product(identifier(rng), domain, subdomain, some(rng, candidates, 2, 8)))
+            found.append(Product(draw_identifier(rng), domain, subdomain, draw_some(rng, candidates, 2, 8)))
     return found
 
 
@@ -72,10 +72,13 @@ def draw_requests(
     popular = zipf_choices(rng, products, 0.8)
     count = max(len(STATUSES) * 5, len(people) // 2)
     statuses = (rng.choice(("APPROVED", STATUSES[index % len(STATUSES)])) for index in range(count))
-    return [_request(rng, status, people, _target(rng, next(popular), rng.choice(tables)), at) for status in statuses]
+    return [
+        _draw_request(rng, status, people, _draw_target(rng, next(popular), rng.choice(tables)), at)
+        for status in statuses
+    ]
 
 
-def _target(rng: random.Random, product: Product, table: Table) -> tuple[Object, Product | None]:
+def _draw_target(rng: random.Random, product: Product, table: Table) -> tuple[Object, Product | None]:
     """Draw what is asked for, mostly the product, and return it with the product, if it is one."""
     kind = rng.choices(("dataProduct", "dataSource", "column"), (80, 14, 6))[0]
     if kind == "dataProduct":
@@ -83,29 +86,29 @@ def _target(rng: random.Random, product: Product, table: Table) -> tuple[Object,
     return {kind: {"id": table.data_source_id if kind == "dataSource" else f"{table.data_source_id * 100}"}}, None
 
 
-def _request(
+def _draw_request(
     rng: random.Random, status: str, people: Sequence[Person], target: tuple[Object, Product | None], at: datetime
 ) -> Request:
     user = rng.choice(people)
     return Request(
-        request_id=identifier(rng),
+        request_id=draw_identifier(rng),
         user=user,
         requestor=rng.choice(people) if chance(rng, 0.2) else user,
         target=target[0],
         product=target[1],
         status=status,
-        created_at=ago(rng, at, 1, 20) if status == "PENDING" else ago(rng, at, 70, 400),
-        expires_at=_expiration(rng, status, at),
+        created_at=draw_moment(rng, at, 1, 20) if status == "PENDING" else draw_moment(rng, at, 70, 400),
+        expires_at=_draw_expiration(rng, status, at),
     )
 
 
-def _expiration(rng: random.Random, status: str, at: datetime) -> datetime | None:
+def _draw_expiration(rng: random.Random, status: str, at: datetime) -> datetime | None:
     if status == "EXPIRED":
-        return ago(rng, at, 1, 60)
+        return draw_moment(rng, at, 1, 60)
     return at + timedelta(days=rng.randint(5, 200)) if status == "APPROVED" and chance(rng, 0.3) else None
 
 
-def tags_by_data_source(products: Sequence[Product]) -> dict[int, list[str]]:
+def collect_tags_by_data_source(products: Sequence[Product]) -> dict[int, list[str]]:
     """Return the product tags of each data source."""
     found: dict[int, list[str]] = {}
     for product in products:
@@ -114,7 +117,7 @@ def tags_by_data_source(products: Sequence[Product]) -> dict[int, list[str]]:
     return found
 
 
-def tags_by_user(requests: Sequence[Request]) -> dict[int, list[str]]:
+def collect_tags_by_user(requests: Sequence[Request]) -> dict[int, list[str]]:
     """Return the product tags that each user's profile has as attribute values."""
     found: dict[int, set[str]] = {}
     for request in requests:
@@ -123,7 +126,7 @@ def tags_by_user(requests: Sequence[Request]) -> dict[int, list[str]]:
     return {profile_id: sorted(tags) for profile_id, tags in found.items()}
 
 
-def data_products(
+def write_data_products(
     rng: random.Random, products: Sequence[Product], domain_ids: Mapping[str, str], stewards: Sequence[Person]
 ) -> Iterator[Object]:
     """Write data products; the last one also names a data source that does not exist."""
@@ -135,26 +138,28 @@ def data_products(
             "domain": {"id": domain_ids[product.domain]},
             "description": f"Everything about {product.subdomain}, ready to use.",
             "createdBy": {"globalUserId": rng.choice(stewards).global_user_id},
-            "smes": [{"globalUserId": person.global_user_id} for person in some(rng, stewards, 0, 3)],
+            "smes": [{"globalUserId": person.global_user_id} for person in draw_some(rng, stewards, 0, 3)],
             "suspended": chance(rng, 0.08),
             "assets": [*({"dataSourceId": table.data_source_id} for table in product.tables), *lost],
         }
 
 
-def access_requests(rng: random.Random, requests: Sequence[Request]) -> Iterator[Object]:
+def write_access_requests(rng: random.Random, requests: Sequence[Request]) -> Iterator[Object]:
     """Write ``GET /api/access-request`` items; one is of a user who does not exist."""
     for request in requests:
         yield {
             "id": request.request_id,
             "type": "DATA_ACCESS",
-            "requestingUser": _person(request.requestor),
-            "user": _person(request.user),
+            "requestingUser": _write_person(request.requestor),
+            "user": _write_person(request.user),
             "status": request.status,
-            "form": {"id": f"form-{rng.randint(1, 3)}", "responses": _responses(rng)} if chance(rng, 0.9) else None,
+            "form": {"id": f"form-{rng.randint(1, 3)}", "responses": _draw_responses(rng)}
+            if chance(rng, 0.9)
+            else None,
             "metadata": {},
-            "expiration": iso(request.expires_at) if request.expires_at else None,
-            "createdAt": iso(request.created_at),
-            "updatedAt": iso(request.created_at + timedelta(hours=rng.randint(1, 20))),
+            "expiration": format_moment(request.expires_at) if request.expires_at else None,
+            "createdAt": format_moment(request.created_at),
+            "updatedAt": format_moment(request.created_at + timedelta(hours=rng.randint(1, 20))),
             **request.target,
         }
     first = requests[0]
@@ -163,16 +168,16 @@ def access_requests(rng: random.Random, requests: Sequence[Request]) -> Iterator
         "requestingUser": {"globalUserId": UNKNOWN_USER},
         "user": {"globalUserId": UNKNOWN_USER},
         "status": "CANCELED",
-        "createdAt": iso(first.created_at),
+        "createdAt": format_moment(first.created_at),
         **first.target,
     }
 
 
-def _person(person: Person) -> Object:
+def _write_person(person: Person) -> Object:
     return {"globalUserId": person.global_user_id, "username": person.userid, "name": person.name}
 
 
-def _responses(rng: random.Random) -> Object:
+def _draw_responses(rng: random.Random) -> Object:
     return {
         "Why do you need access?": rng.choice(
             ("Quarterly report", "New dashboard", 'Für das Projekt "Übersee"', "模型训练")
@@ -183,22 +188,24 @@ def _responses(rng: random.Random) -> Object:
     }
 
 
-def approval_records(
+def write_approval_records(
     rng: random.Random, requests: Sequence[Request], stewards: Sequence[Person], stewards_group: int
 ) -> Iterator[Object]:
     """Write one or two approval records per request, in every status."""
     for request in requests:
-        yield _record(rng, request, request.status, rng.choice(stewards))
+        yield _write_record(rng, request, request.status, rng.choice(stewards))
         if chance(rng, 0.3):
             second = "BLOCKED" if request.status == "PENDING" else request.status
-            yield _record(rng, request, second, rng.choice(stewards), stewards_group)
+            yield _write_record(rng, request, second, rng.choice(stewards), stewards_group)
     yield {"id": UNKNOWN_REQUEST, "dataAccessRequestId": UNKNOWN_REQUEST, "approvers": [], "status": "CANCELED"}
 
 
-def _record(rng: random.Random, request: Request, status: str, reviewer: Person, group_id: int | None = None) -> Object:
+def _write_record(
+    rng: random.Random, request: Request, status: str, reviewer: Person, group_id: int | None = None
+) -> Object:
     decided = status not in {"PENDING", "BLOCKED"}
     return {
-        "id": identifier(rng),
+        "id": draw_identifier(rng),
         "dataAccessRequestId": request.request_id,
         "approvers": [
             {"type": "USER", "id": reviewer.profile_id, "displayName": reviewer.name},
@@ -210,12 +217,12 @@ def _record(rng: random.Random, request: Request, status: str, reviewer: Person,
         "reason": rng.choice(("Fits the purpose.", "Not needed for the role.", "Naïve request; see O'Brien."))
         if decided
         else None,
-        "updatedAt": iso(request.created_at + timedelta(hours=rng.randint(21, 900))) if decided else None,
+        "updatedAt": format_moment(request.created_at + timedelta(hours=rng.randint(21, 900))) if decided else None,
     }
 
 
-def access_agreements(rng: random.Random, requests: Sequence[Request]) -> Iterator[Object]:
+def write_access_agreements(rng: random.Random, requests: Sequence[Request]) -> Iterator[Object]:
     """Write the data use agreements that were signed with about half of the requests."""
     for request in requests:
-        for name in some(rng, ("Internal Use Only", "No Re-identification", "GDPR Addendum 2026"), 0, 1):
-            yield {"id": identifier(rng), "dataAccessRequestId": request.request_id, "name": name}
+        for name in draw_some(rng, ("Internal Use Only", "No Re-identification", "GDPR Addendum 2026"), 0, 1):
+            yield {"id": draw_identifier(rng), "dataAccessRequestId": request.request_id, "name": name}

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from immuta_assets.demo.tenant import words
 from immuta_assets.demo.tenant.catalog import Object, Table
-from immuta_assets.demo.tenant.draw import ago, chance, iso, zipf_choices
+from immuta_assets.demo.tenant.draw import chance, draw_moment, format_moment, zipf_choices
 
 UNKNOWN_DATA_SOURCE = 999_999_003
 UNKNOWN_PROFILE = 999_999_004
 
 
-def data_source_members(
+def write_data_source_members(
     rng: random.Random,
     tables: Sequence[Table],
     *,
@@ -29,29 +29,29 @@ def data_source_members(
     """Write entries of ``GET /dataSource/{id}/access``: every data source has an owner, few have many members."""
     crowd = zipf_choices(rng, (0, 1, 2, 3, 5, 9), 1.1)
     for table in tables:
-        yield from _owners(rng, table, owners, groups)
+        yield from _write_owners(rng, table, owners, groups)
         if chance(rng, 0.3):
-            yield _entry(rng, table, {"profile": rng.choice(people)}, "expert", at)
+            yield _write_entry(rng, table, {"profile": rng.choice(people)}, "expert", at)
         if chance(rng, 0.06):
-            yield _entry(rng, table, {"group": rng.choice(groups)}, "subscribed", at)
+            yield _write_entry(rng, table, {"group": rng.choice(groups)}, "subscribed", at)
         for profile_id in rng.sample(people, next(crowd)):
-            yield _entry(rng, table, {"profile": profile_id}, _state(rng), at)
+            yield _write_entry(rng, table, {"profile": profile_id}, _draw_state(rng), at)
     yield {"dataSource": UNKNOWN_DATA_SOURCE, "profile": people[0], "state": "subscribed"}
     yield {"dataSource": tables[0].data_source_id, "profile": UNKNOWN_PROFILE, "state": "subscribed"}
 
 
-def _owners(rng: random.Random, table: Table, owners: Sequence[int], groups: Sequence[int]) -> Iterator[Object]:
-    own = {"dataSource": table.data_source_id, "state": "owner", "createdAt": iso(table.created_at)}
+def _write_owners(rng: random.Random, table: Table, owners: Sequence[int], groups: Sequence[int]) -> Iterator[Object]:
+    own = {"dataSource": table.data_source_id, "state": "owner", "createdAt": format_moment(table.created_at)}
     yield own | {"profile": rng.choice(owners), "policy": False, "approved": True}
     if chance(rng, 0.05):
         yield own | {"group": rng.choice(groups), "policy": False, "approved": True}
 
 
-def _state(rng: random.Random) -> str:
+def _draw_state(rng: random.Random) -> str:
     return rng.choices(("subscribed", "pending", "ingest"), (90, 8, 2))[0]
 
 
-def _entry(rng: random.Random, table: Table, member: Object, state: str, at: datetime) -> Object:
+def _write_entry(rng: random.Random, table: Table, member: Object, state: str, at: datetime) -> Object:
     joined = table.created_at + (at - table.created_at) * rng.random()
     entry: Object = {
         "dataSource": table.data_source_id,
@@ -59,10 +59,10 @@ def _entry(rng: random.Random, table: Table, member: Object, state: str, at: dat
         "state": state,
         "policy": state == "subscribed" and chance(rng, 0.3),
         "approved": state != "pending" and chance(rng, 0.98),
-        "createdAt": iso(joined),
+        "createdAt": format_moment(joined),
     }
     if chance(rng, 0.15):
-        entry["expiration"] = iso(at + timedelta(days=rng.randint(-60, 180), hours=1))
+        entry["expiration"] = format_moment(at + timedelta(days=rng.randint(-60, 180), hours=1))
     if chance(rng, 0.1):
         entry["accessGrant"] = rng.choice(("READ", "WRITE", "WRITE"))
     return entry
@@ -78,7 +78,7 @@ _PURPOSES = (
 )
 
 
-def purposes(governors: Sequence[int]) -> Iterator[Object]:
+def write_purposes(governors: Sequence[int]) -> Iterator[Object]:
     """Write ``GET /governance/purpose`` items; the last one is deleted."""
     for purpose_id, (name, acknowledgement) in enumerate(_PURPOSES, 1):
         yield {
@@ -91,13 +91,13 @@ def purposes(governors: Sequence[int]) -> Iterator[Object]:
         }
 
 
-def projects(
+def write_projects(
     rng: random.Random, tables: Sequence[Table], people: Sequence[int], groups: Sequence[int], at: datetime
 ) -> Iterator[Object]:
     """Write ``GET /project/{id}`` objects with members and data sources."""
     for project_id in range(1, max(8, len(people) // 50) + 1):
         leader, *members = rng.sample(people, rng.randint(4, 12))
-        created = ago(rng, at, 10, 900)
+        created = draw_moment(rng, at, 10, 900)
         yield {
             "id": project_id,
             "name": f"{rng.choice(words.CODENAMES).title()} {rng.choice(tuple(words.DOMAINS))} {project_id}",
@@ -106,21 +106,26 @@ def projects(
             "description": None,
             "deleted": chance(rng, 0.1),
             "createdBy": leader,
-            "createdAt": iso(created),
+            "createdAt": format_moment(created),
             "subscriptionType": rng.choice(("approval", "manual", "policy")),
             "purposes": [{"id": number, "name": _PURPOSES[number - 1][0]} for number in rng.sample(range(1, 6), 2)],
-            "members": list(_project_members(rng, leader, members, groups, created)),
+            "members": list(_write_project_members(rng, leader, members, groups, created)),
             "dataSources": [
-                {"dataSourceId": table.data_source_id, "addedBy": leader, "addedOn": iso(created), "comment": None}
+                {
+                    "dataSourceId": table.data_source_id,
+                    "addedBy": leader,
+                    "addedOn": format_moment(created),
+                    "comment": None,
+                }
                 for table in rng.sample(tables, rng.randint(2, 8))
             ],
         }
 
 
-def _project_members(
+def _write_project_members(
     rng: random.Random, leader: int, members: Sequence[int], groups: Sequence[int], created: datetime
 ) -> Iterator[Object]:
-    joined = {"createdAt": iso(created), "subscriptionType": "manual"}
+    joined = {"createdAt": format_moment(created), "subscriptionType": "manual"}
     yield {"profile": leader, "state": "owner", **joined}
     yield from ({"profile": member, "state": "subscribed", **joined} for member in members)
     if chance(rng, 0.4):

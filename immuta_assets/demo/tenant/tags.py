@@ -9,16 +9,16 @@ from immuta_assets.demo.tenant import words
 from immuta_assets.demo.tenant.catalog import ACCESS_MODELS, ODD_TAGS, SENSITIVITIES, Object
 from immuta_assets.demo.tenant.columns import BUSINESS, PERSONAL, QUIRKY
 from immuta_assets.demo.tenant.policies import MARKETPLACE_TAG
-from immuta_assets.demo.tenant.stories import planted_tags
+from immuta_assets.demo.tenant.stories import list_planted_tags
 
 _FURTHER = ("Residency.EU", "certified", "New", "Discovered.Entity.Person")
 _UNUSED = ("Domain.Finance.Payments.Cards", "Legacy.Do Not Use")
 _SOURCES = {"Domain": "collibra", "Residency": "collibra", "certified": "databricksUnityCatalog"}
 
 
-def objects(rng: random.Random, products: Iterable[str]) -> Iterator[Object]:
+def write_tags(rng: random.Random, products: Iterable[str]) -> Iterator[Object]:
     """Write ``GET /tag`` items; ``products`` are the tags of the data products. Tags below ``Legacy`` are deleted."""
-    for name in sorted({part for tag in [*_names(), *products] for part in _path(tag)}):
+    for name in sorted({part for tag in [*_list_names(), *products] for part in _list_path(tag)}):
         root, _, leaf = name.partition(".")
         yield {
             "id": f"{rng.getrandbits(31)}",
@@ -31,16 +31,16 @@ def objects(rng: random.Random, products: Iterable[str]) -> Iterator[Object]:
         }
 
 
-def _path(tag: str) -> Iterator[str]:
+def _list_path(tag: str) -> Iterator[str]:
     """Yield the tag and every tag above it."""
     parts = tag.split(".")
     return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
-def _names() -> Iterator[str]:
-    yield from words.domain_tags()
+def _list_names() -> Iterator[str]:
+    yield from words.list_domain_tags()
     yield from (f"Sensitivity.{sensitivity}" for sensitivity in SENSITIVITIES)
     yield from (f"Access Model.{model}" for model in ACCESS_MODELS)
     yield from (f"Layer.{layer}" for layer in words.TABLE_FORMS.values())
     yield from (name for column in (*PERSONAL, *BUSINESS, *QUIRKY) for name in column.tags)
-    yield from (*ODD_TAGS, *_FURTHER, *_UNUSED, *planted_tags())
+    yield from (*ODD_TAGS, *_FURTHER, *_UNUSED, *list_planted_tags())

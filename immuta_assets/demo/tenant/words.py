@@ -151,7 +151,7 @@ TABLE_FORMS = {
 """Form of a table name → layer."""
 
 
-class Platform(NamedTuple):
+class DemoConnection(NamedTuple):
     """Where databases live: one connection of the tenant."""
 
     technology: str
@@ -164,29 +164,29 @@ class Platform(NamedTuple):
         return f"{self.hostname}:{self.port}"
 
 
-_SNOWFLAKE_EU = Platform("Snowflake", "alderbrook-eu.snowflake.example", 443)
-_SNOWFLAKE_US = Platform("Snowflake", "alderbrook-us.snowflake.example", 443)
-_DATABRICKS_EU = Platform("Databricks", "dbc-7f3a-eu.databricks.example", 443)
-_DATABRICKS_US = Platform("Databricks", "dbc-19c4-us.databricks.example", 443)
+_SNOWFLAKE_EU = DemoConnection("Snowflake", "alderbrook-eu.snowflake.example", 443)
+_SNOWFLAKE_US = DemoConnection("Snowflake", "alderbrook-us.snowflake.example", 443)
+_DATABRICKS_EU = DemoConnection("Databricks", "dbc-7f3a-eu.databricks.example", 443)
+_DATABRICKS_US = DemoConnection("Databricks", "dbc-19c4-us.databricks.example", 443)
 PLATFORMS = (
     _SNOWFLAKE_EU,
     _DATABRICKS_EU,
     _SNOWFLAKE_US,
     _SNOWFLAKE_EU,
     _DATABRICKS_US,
-    Platform("Redshift", "warehouse.redshift.example", 5439),
+    DemoConnection("Redshift", "warehouse.redshift.example", 5439),
     _SNOWFLAKE_US,
     _DATABRICKS_EU,
     _SNOWFLAKE_EU,
-    Platform("Trino", "starburst.alderbrook.example", 8443),
+    DemoConnection("Trino", "starburst.alderbrook.example", 8443),
     _SNOWFLAKE_US,
-    Platform("Google BigQuery", "bigquery.googleapis.example", 443),
+    DemoConnection("Google BigQuery", "bigquery.googleapis.example", 443),
     _DATABRICKS_US,
     _SNOWFLAKE_EU,
-    Platform("PostgreSQL", "pg-apps.alderbrook.example", 5432),
+    DemoConnection("PostgreSQL", "pg-apps.alderbrook.example", 5432),
     _SNOWFLAKE_US,
     _DATABRICKS_EU,
-    Platform("Azure Synapse Analytics", "synapse.alderbrook.example", 1433),
+    DemoConnection("Azure Synapse Analytics", "synapse.alderbrook.example", 1433),
     _SNOWFLAKE_EU,
 )
 """Databases are spread over these in turn: most on Snowflake and Databricks."""
@@ -207,11 +207,11 @@ CLEARANCES = ("Public", "Internal", "Confidential", "Restricted")
 TRAININGS = ("Privacy Essentials", "Data Steward Basics", "Anti Money Laundering", "GxP Records")
 
 
-def subject_names(domain: str, subdomain: str) -> list[tuple[str, bool]]:
+def list_subjects(domain: str, subdomain: str) -> list[tuple[str, bool]]:
     """Return the table subjects of a subdomain, each with whether it holds personal data."""
     return [(word.rstrip("*"), word.endswith("*")) for word in DOMAINS[domain][subdomain].split()]
 
 
-def domain_tags() -> list[str]:
+def list_domain_tags() -> list[str]:
     """Return the tag of every subdomain, such as ``Domain.Finance.Payments``, largest domains first."""
     return [f"Domain.{domain}.{subdomain}" for domain, subdomains in DOMAINS.items() for subdomain in subdomains]

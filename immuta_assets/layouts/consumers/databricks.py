@@ -8,11 +8,11 @@ from immuta_assets.layouts.consumers.location import Location
 from immuta_assets.layouts.consumers.platform import (
     ANY_CLOUD,
     SCHEMA,
-    External,
-    Platform,
-    definitions,
-    literal,
-    written,
+    ConsumerPlatform,
+    ExternalTable,
+    define_columns,
+    quote_literal,
+    render_sql,
 )
 from immuta_assets.layouts.consumers.statements import Statement
 
@@ -32,7 +32,7 @@ _ABOUT_REFRESH = "A cluster that stays up remembers the files of a table; REFRES
 
 def _set_up(_: Location, root: str) -> Iterator[Statement]:
     location = (
-        f"CREATE EXTERNAL LOCATION IF NOT EXISTS `{SCHEMA}`\n  URL {literal(root, 'databricks')}\n"
+        f"CREATE EXTERNAL LOCATION IF NOT EXISTS `{SCHEMA}`\n  URL {quote_literal(root, 'databricks')}\n"
         "  WITH (STORAGE CREDENTIAL `<storage-credential>`)"
     )
     yield Statement("set-up", "external location", location, _ABOUT_CREDENTIAL)
@@ -40,12 +40,12 @@ def _set_up(_: Location, root: str) -> Iterator[Statement]:
     yield Statement("set-up", "schema", f"USE `<catalog>`.`{SCHEMA}`", _ABOUT_REFRESH)
 
 
-def _external_table(external: External) -> str:
+def _make_external_table(external: ExternalTable) -> str:
     return (
-        f"CREATE TABLE IF NOT EXISTS {written(external.name, 'databricks')} (\n"
-        f"{definitions(external, _TYPES, 'databricks')}\n)\nUSING PARQUET\n"
-        f"LOCATION {literal(external.folder, 'databricks')}"
+        f"CREATE TABLE IF NOT EXISTS {render_sql(external.name, 'databricks')} (\n"
+        f"{define_columns(external, _TYPES, 'databricks')}\n)\nUSING PARQUET\n"
+        f"LOCATION {quote_literal(external.folder, 'databricks')}"
     )
 
 
-DATABRICKS = Platform("databricks", _TYPES, ANY_CLOUD, _set_up, _external_table)
+DATABRICKS = ConsumerPlatform("databricks", _TYPES, ANY_CLOUD, _set_up, _make_external_table)

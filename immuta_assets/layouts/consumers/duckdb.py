@@ -8,11 +8,11 @@ from immuta_assets.layouts.consumers.location import Location
 from immuta_assets.layouts.consumers.platform import (
     ANY_CLOUD,
     SCHEMA,
-    External,
-    Platform,
-    definitions,
-    literal,
-    written,
+    ConsumerPlatform,
+    ExternalTable,
+    define_columns,
+    quote_literal,
+    render_sql,
 )
 from immuta_assets.layouts.consumers.statements import Statement
 
@@ -39,7 +39,7 @@ _STORAGE = {
 def _set_up(location: Location, _: str) -> Iterator[Statement]:
     if location.scheme in _STORAGE:
         extension, form = _STORAGE[location.scheme]
-        secret = form.format(account=literal(location.account, "duckdb"))
+        secret = form.format(account=quote_literal(location.account, "duckdb"))
         yield Statement("set-up", "extension", f"INSTALL {extension}")
         yield Statement("set-up", "extension", f"LOAD {extension}")
         yield Statement("set-up", "secret", f"CREATE OR REPLACE SECRET {SCHEMA} ({secret})")
@@ -47,13 +47,13 @@ def _set_up(location: Location, _: str) -> Iterator[Statement]:
     yield Statement("set-up", "schema", f'USE "{SCHEMA}"')
 
 
-def _external_table(external: External) -> str:
-    columns = definitions(external, _TYPES, "duckdb", "{name}")
-    file = literal(external.folder + external.file, "duckdb")
+def _external_table(external: ExternalTable) -> str:
+    columns = define_columns(external, _TYPES, "duckdb", "{name}")
+    file = quote_literal(external.folder + external.file, "duckdb")
     return (
-        f"CREATE OR REPLACE VIEW {written(external.name, 'duckdb')} AS\nSELECT\n{columns}\n"
+        f"CREATE OR REPLACE VIEW {render_sql(external.name, 'duckdb')} AS\nSELECT\n{columns}\n"
         f"FROM READ_PARQUET({file}, hive_partitioning = FALSE)"
     )
 
 
-DUCKDB = Platform("duckdb", _TYPES, _ADDRESSES, _set_up, _external_table, external_kind="VIEW")
+DUCKDB = ConsumerPlatform("duckdb", _TYPES, _ADDRESSES, _set_up, _external_table, external_kind="VIEW")

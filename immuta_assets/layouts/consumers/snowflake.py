@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from immuta_assets.layouts.consumers.location import Location
-from immuta_assets.layouts.consumers.platform import External, Platform, definitions, literal, written
+from immuta_assets.layouts.consumers.platform import (
+    ConsumerPlatform,
+    ExternalTable,
+    define_columns,
+    quote_literal,
+    render_sql,
+)
 from immuta_assets.layouts.consumers.statements import Statement
 
 _TYPES = {
@@ -36,7 +42,7 @@ their queue. Without them, run ALTER EXTERNAL TABLE … REFRESH on every table a
 
 
 def _set_up(location: Location, root: str) -> Iterator[Statement]:
-    url = literal(f"{root}/", "snowflake")
+    url = quote_literal(f"{root}/", "snowflake")
     integration = (
         "CREATE STORAGE INTEGRATION IF NOT EXISTS ACCESS_SUMMARY\n  TYPE = EXTERNAL_STAGE\n  ENABLED = TRUE\n"
         f"  {_STORAGE[location.scheme]}\n  STORAGE_ALLOWED_LOCATIONS = ({url})"
@@ -56,23 +62,23 @@ def _set_up(location: Location, root: str) -> Iterator[Statement]:
     yield Statement("set-up", "stage", stage, _ABOUT_REFRESH)
 
 
-def _external_table(external: External) -> str:
-    columns = definitions(external, _TYPES, "snowflake", "{name} {type} AS (VALUE:{name}::{type})")
+def _make_external_table(external: ExternalTable) -> str:
+    columns = define_columns(external, _TYPES, "snowflake", "{name} {type} AS (VALUE:{name}::{type})")
     # Only stores of Amazon need no integration for notifications.
     notified = "" if external.root.startswith("s3:") else "INTEGRATION = '<NOTIFICATION_INTEGRATION>'\n"
     return (
-        f"CREATE OR REPLACE EXTERNAL TABLE {written(external.name, 'snowflake')} (\n{columns}\n)\n{notified}"
+        f"CREATE OR REPLACE EXTERNAL TABLE {render_sql(external.name, 'snowflake')} (\n{columns}\n)\n{notified}"
         f"LOCATION = @ACCESS_SUMMARY/{external.path}\nFILE_FORMAT = (FORMAT_NAME = 'ACCESS_SUMMARY')\n"
         "AUTO_REFRESH = TRUE"
     )
 
 
-SNOWFLAKE = Platform(
+SNOWFLAKE = ConsumerPlatform(
     "snowflake",
     _TYPES,
     _ADDRESSES,
     _set_up,
-    _external_table,
+    _make_external_table,
     external_kind="EXTERNAL TABLE",
     upper_case=True,
     # A view that is replaced would else be taken away from those who may read it.

@@ -14,7 +14,7 @@ Kind = Literal["set-up", "external table", "view", "removal", "check"]
 class Statement(NamedTuple):
     """One statement, without a semicolon: what it makes (``name``), and what an operator has to know before running it.
 
-    What stands in angle brackets has to be replaced by a name of the reader's own account.
+    The reader replaces a text in angle brackets by a name of their own account.
     """
 
     kind: Kind
@@ -23,11 +23,11 @@ class Statement(NamedTuple):
     note: str = ""
 
 
-def script(statements: Iterable[Statement]) -> str:
+def render_script(statements: Iterable[Statement]) -> str:
     """Return the statements as one script, each with its note as a comment before it."""
-    return "\n".join(f"{comment(each.note)}{each.sql};\n" for each in statements)
+    return "\n".join(f"{render_comment(each.note)}{each.sql};\n" for each in statements)
 
 
-def comment(text: str) -> str:
+def render_comment(text: str) -> str:
     """Return ``text`` as lines of comment; nothing where there is no text."""
     return "".join(f"-- {line}\n" for line in text.splitlines())

@@ -14,8 +14,8 @@ import dagster as dg
 import polars as pl
 
 from immuta_assets.access_summary import TABLES
-from immuta_assets.frames.contract import nonconformities, shape_differences
-from immuta_assets.layouts.record import code_version
+from immuta_assets.frames.contract import compare_schema, find_nonconformities
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
@@ -42,7 +42,7 @@ def tables(days: Days) -> list[dg.AssetsDefinition]:
 
 def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
     def compute(**collections: pl.LazyFrame) -> Events:
-        info = TenantInfo.of(collections.pop("tenant"))
+        info = TenantInfo.read(collections.pop("tenant"))
         yield from _scanned(layout, name, function(info, **collections), info.export_date)
 
     return _asset(layout, name, _collections(inspect.signature(function).parameters), compute, days)
@@ -50,10 +50,10 @@ def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], day
 
 def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
     def compute(tenant: pl.LazyFrame, **frames: pl.LazyFrame) -> Events:
-        outcomes = from_frames(frames, TenantInfo.of(tenant).export_date)
+        outcomes = from_frames(frames, TenantInfo.read(tenant).export_date)
         rows = outcomes.scan()
         # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
-        problems = shape_differences(layout.tables[OUTCOMES], rows.collect_schema())
+        problems = compare_schema(layout.tables[OUTCOMES], rows.collect_schema())
         yield from _stored(layout, OUTCOMES, rows, outcomes.export_date, problems)
 
     inputs = {name: dg.AssetIn(compact.key(name)) for name in FRAMES}
@@ -65,7 +65,7 @@ def _derived(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], d
 
     def compute(**given: pl.LazyFrame) -> Events:
         frame = function(*(given[each] for each in named))
-        yield from _scanned(layout, name, frame, TenantInfo.of(given["tenant"]).export_date)
+        yield from _scanned(layout, name, frame, TenantInfo.read(given["tenant"]).export_date)
 
     tables = {each: each.replace("_", "-") for each in named if each.replace("_", "-") in LAYOUTS[COMPUTED].tables}
     inputs = {each: dg.AssetIn([COMPUTED, table]) for each, table in tables.items()}
@@ -95,14 +95,14 @@ def _asset(
         owners=OWNERS,
         partitions_def=days,
         check_specs=[checks.conforms_spec(key, days)],
-        code_version=code_version(layout, name),
+        code_version=compute_code_version(layout, name),
     )
     return define(compute)
 
 
 def _scanned(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
     """Check every row before it is stored."""
-    problems = nonconformities(layout.tables[name], frame)
+    problems = find_nonconformities(layout.tables[name], frame)
     yield from _stored(layout, name, frame, export_date, problems)
 
 

@@ -56,7 +56,7 @@ class _Tenant:
 
     def __init__(self, root: StoreRoot) -> None:
         frames = scan_newest(root, COLLECTIONS)
-        self.info = TenantInfo.of(frames.pop("tenant"))
+        self.info = TenantInfo.read(frames.pop("tenant"))
         self.snapshot = Snapshot(**frames)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 import polars as pl
 
-from immuta_assets.frames.contract import nonconformities
+from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets.tenant import key as collection_key
@@ -70,7 +70,7 @@ def _evaluated(**collections: pl.LazyFrame) -> Iterator[dg.AssetCheckResult | dg
 
 def _problems(outcomes: Outcomes, frames: Mapping[str, pl.LazyFrame]) -> dict[str, list[str]]:
     """What breaks the schema of each frame; of the cells, which are many, only the key needs a look."""
-    found = {name: nonconformities(schema, frames[name]) for name, schema in FRAMES.items() if name != CELLS}
-    count = outcomes.duplicates()
+    found = {name: find_nonconformities(schema, frames[name]) for name, schema in FRAMES.items() if name != CELLS}
+    count = outcomes.count_duplicates()
     repeated = f"the key (user, data source, scope, source) is repeated: {count:,} cells or members"
     return found | {CELLS: [repeated] if count else []}

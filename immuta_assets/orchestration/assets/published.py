@@ -17,7 +17,7 @@ from pydantic import Field
 
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.layouts.lifecycle import published_on
-from immuta_assets.layouts.record import code_version
+from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS, Layout
 from immuta_assets.object_store import Store
@@ -26,7 +26,7 @@ from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import table_schema
 from immuta_assets.orchestration.destinations import PUBLISHING, expected, freshness, opened
 from immuta_assets.orchestration.failures import explained
-from immuta_assets.publishing.publish import Published, Release, ShrunkError, publish
+from immuta_assets.publishing.publish import PublishedTable, Release, ShrunkError, publish
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 from immuta_assets.tenant.info import TenantInfo
@@ -89,8 +89,8 @@ def published(settings: Settings, root: StoreRoot, days: dg.PartitionsDefinition
 
 
 def _braked(
-    publication: Callable[[], list[Published]], files: Iterable[dg.AssetKey]
-) -> Generator[dg.AssetCheckResult, None, list[Published]]:
+    publication: Callable[[], list[PublishedTable]], files: Iterable[dg.AssetKey]
+) -> Generator[dg.AssetCheckResult, None, list[PublishedTable]]:
     """Publish and evaluate ``kept_rows`` of the files; where it fails, nothing was published."""
     try:
         published = publication()
@@ -102,7 +102,7 @@ def _braked(
 
 
 def _snapshot_id(root: StoreRoot, day: str) -> str:
-    tenant = TenantInfo.of(open_tenant(root)["tenant"].scan([day]))
+    tenant = TenantInfo.read(open_tenant(root)["tenant"].scan([day]))
     return f"{tenant.tenant_id} {tenant.dumped_at.isoformat()}"
 
 
@@ -137,7 +137,7 @@ def _open_release(layout: Layout, root: StoreRoot, day: str, files: ExitStack) -
     """Return the stored files of a layout; they are there until ``files`` is closed."""
     stored = open_layout(root, layout.version)
     paths = {name: files.enter_context(table.local_file(day)) for name, table in stored.items()}
-    return Release(layout, paths, code_version(layout))
+    return Release(layout, paths, compute_code_version(layout))
 
 
 def _spec(layout: Layout, name: str, watched: Expected) -> dg.AssetSpec:
@@ -149,7 +149,7 @@ def _spec(layout: Layout, name: str, watched: Expected) -> dg.AssetSpec:
         metadata={"dagster/column_schema": table_schema(schema)},
         kinds={"parquet"},
         owners=OWNERS,
-        code_version=code_version(layout, name),
+        code_version=compute_code_version(layout, name),
         freshness_policy=freshness(watched),
         # A layout whose parallel period is over gets no files.
         skippable=True,
@@ -164,7 +164,7 @@ def _export_dates(releases: list[Release]) -> dict[dg.AssetKey, datetime]:
     }
 
 
-def _metadata(published: Published, stores: list[Store]) -> dict[str, str | int | list[str]]:
+def _metadata(published: PublishedTable, stores: list[Store]) -> dict[str, str | int | list[str]]:
     facts = published.facts
     uris = [_uri(store, published.key) for store in stores]
     return {

@@ -46,7 +46,7 @@ def tenant(settings: Settings, days: dg.PartitionsDefinition[str]) -> dg.AssetsD
         folder = dump_folder(settings, context.partition_key)
         with explained(folder):
             frames = dump.read(folder)
-            _require_day(settings, TenantInfo.of(frames["tenant"]), context.partition_key)
+            _require_day(settings, TenantInfo.read(frames["tenant"]), context.partition_key)
         yield checks.references({name: frame.lazy() for name, frame in frames.items()})
         for name, frame in frames.items():
             yield dg.Output(frame, output_name=name)

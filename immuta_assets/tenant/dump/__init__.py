@@ -58,9 +58,9 @@ def read(folder: Path, collections: Iterable[str] = COLLECTIONS) -> dict[str, pl
 
     A collection without a file is empty. Raises ``DumpError`` for the first thing that is wrong.
     """
-    files = _files(folder)
+    files = _find_files(folder)
     tenant = _read_tenant(files["tenant"])
-    return {name: _frame(name, files.get(name), tenant) for name in collections}
+    return {name: _read_frame(name, files.get(name), tenant) for name in collections}
 
 
 def write(folder: Path, collection: str, objects: Iterable[Mapping[str, object]], suffix: lines.Suffix = "") -> int:
@@ -71,18 +71,18 @@ def write(folder: Path, collection: str, objects: Iterable[Mapping[str, object]]
     folder.mkdir(parents=True, exist_ok=True)
     name = _TENANT_FILE if collection == "tenant" else f"{collection}.ndjson{suffix}"
     count = lines.write(folder / name, map(msgspec.json.encode, objects))
-    for replaced in _file_names(collection) - {name}:
+    for replaced in _list_file_names(collection) - {name}:
         (folder / replaced).unlink(missing_ok=True)
     return count
 
 
-def _file_names(collection: str) -> set[str]:
+def _list_file_names(collection: str) -> set[str]:
     if collection == "tenant":
         return {_TENANT_FILE}
     return {f"{collection}.ndjson{suffix}" for suffix in lines.SUFFIXES}
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _find_files(folder: Path) -> dict[str, Path]:
     """Return the file of each collection that has one; the tenant itself always has."""
     try:
         names = {path.name for path in folder.iterdir()}
@@ -93,7 +93,7 @@ def _files(folder: Path) -> dict[str, Path]:
         what = "has no" if names else "is empty and has no"
         message = f"The tenant dump {folder} {what} {_TENANT_FILE}."
         raise DumpError(message)
-    present = {collection: sorted(_file_names(collection) & names) for collection in COLLECTIONS}
+    present = {collection: sorted(_list_file_names(collection) & names) for collection in COLLECTIONS}
     for collection, found in present.items():
         if len(found) > 1:
             message = f"The collection {collection} is present more than once ({' and '.join(found)}); keep one file."
@@ -102,7 +102,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def _explain_file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError as error:
@@ -122,7 +122,7 @@ def _refuse_byte_order_mark(path: Path, start: bytes) -> None:
         raise DumpError(message)
 
 
-def _decoded(decoder: msgspec.json.Decoder[RecordT], text: bytes, where: str) -> RecordT:
+def _decode_line(decoder: msgspec.json.Decoder[RecordT], text: bytes, where: str) -> RecordT:
     try:
         return decoder.decode(text.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -131,44 +131,44 @@ def _decoded(decoder: msgspec.json.Decoder[RecordT], text: bytes, where: str) ->
 
 
 def _read_tenant(path: Path) -> Tenant:
-    with _file_errors(path):
+    with _explain_file_errors(path):
         text = path.read_bytes()
     _refuse_byte_order_mark(path, text)
-    return _decoded(msgspec.json.Decoder(Tenant), text, path.name)
+    return _decode_line(msgspec.json.Decoder(Tenant), text, path.name)
 
 
-def _chunks(collection: str, path: Path) -> Iterator[list[Record]]:
+def _read_chunks(collection: str, path: Path) -> Iterator[list[Record]]:
     decoder = msgspec.json.Decoder(RECORDS[collection])
     numbered = enumerate(lines.read(path), start=1)
     while chunk := list(islice(numbered, _CHUNK_LINES)):
         first, text = chunk[0]
         if first == 1:
             _refuse_byte_order_mark(path, text)
-        yield [_decoded(decoder, text, f"{path.name} line {line}") for line, text in chunk]
+        yield [_decode_line(decoder, text, f"{path.name} line {line}") for line, text in chunk]
         last, _ = chunk[-1]
         if last % _LOG_EVERY_LINES == 0:
             logger.info("%s: %s lines read so far", path.name, f"{last:,}")
 
 
-def _records(collection: str, path: Path | None, tenant: Tenant) -> Iterator[list[Record]]:
+def _read_records(collection: str, path: Path | None, tenant: Tenant) -> Iterator[list[Record]]:
     """Yield the records of a collection in chunks; none where it has no file."""
     if collection == "tenant":
         yield [tenant]
     elif path is not None:
-        with _file_errors(path):
-            yield from _chunks(collection, path)
+        with _explain_file_errors(path):
+            yield from _read_chunks(collection, path)
 
 
-def _frame(collection: str, path: Path | None, tenant: Tenant) -> pl.DataFrame:
+def _read_frame(collection: str, path: Path | None, tenant: Tenant) -> pl.DataFrame:
     key_paths = sorted({key_path for unique in _UNIQUE.get(collection, []) for key_path in unique})
     keys, rows = [], []
-    for records in chain([[]], _records(collection, path, tenant)):
-        raw = frames.raw_frame(collection, records, tenant.url)
+    for records in chain([[]], _read_records(collection, path, tenant)):
+        raw = frames.build_raw_frame(collection, records, tenant.url)
         keys.append(raw.select(frames.key(key_path).alias(key_path) for key_path in key_paths))
-        rows.append(frames.collection_frame(collection, raw))
+        rows.append(frames.build_collection_frame(collection, raw))
     for unique in _UNIQUE.get(collection, []):
         _check_unique(path.name if path else collection, pl.concat(keys), unique)
-    frame = _conforming(collection, pl.concat(rows, rechunk=True))
+    frame = _validate_frame(collection, pl.concat(rows, rechunk=True))
     logger.info("%s: %s rows", collection, f"{frame.height:,}")
     return frame
 
@@ -178,12 +178,14 @@ def _check_unique(file: str, keys: pl.DataFrame, unique: list[str]) -> None:
     by_value = keys.with_row_index("line", offset=1).group_by(unique, maintain_order=True).agg("line")
     repeated = by_value.filter(pl.col("line").list.len() > 1).head(1)
     for *values, (first, second, *_) in repeated.iter_rows():
-        named = " and ".join(f"{key} {bad_lines.shown(value)}" for key, value in zip(unique, values, strict=True))
+        named = " and ".join(
+            f"{key} {bad_lines.format_value(value)}" for key, value in zip(unique, values, strict=True)
+        )
         message = f"{file}: lines {first} and {second} both have {named}."
         raise DumpError(message)
 
 
-def _conforming(collection: str, frame: pl.DataFrame) -> pl.DataFrame:
+def _validate_frame(collection: str, frame: pl.DataFrame) -> pl.DataFrame:
     distinct = frame.unique(maintain_order=True) if collection in _COUNTED_ONCE else frame
     try:
         return COLLECTIONS[collection].validate(distinct)

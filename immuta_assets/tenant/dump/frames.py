@@ -20,7 +20,7 @@ from immuta_assets.tenant.dump.records import (
     RECORDS,
     AccessRequest,
     ApprovalRecord,
-    Columns,
+    DataDictionary,
     Form,
     Group,
     Policy,
@@ -31,8 +31,8 @@ from immuta_assets.tenant.dump.records import (
 _TAG = {"name": "name", "source": "source", "context": "context", "description": "description", "added_on": "addedOn"}
 
 
-def raw_frame(collection: str, records: Iterable[Record], tenant_url: str) -> pl.DataFrame:
-    """Return one row per record; columns and their nested fields are those of the record, named as in the API.
+def build_raw_frame(collection: str, records: Iterable[Record], tenant_url: str) -> pl.DataFrame:
+    """Return one row per record; columns and nested fields have the names of the API.
 
     Differs from the API in that attributes are lists of name and values, some JSON is text (``records.AS_TEXT``), and
     every column of a data source has an id.
@@ -43,14 +43,14 @@ def raw_frame(collection: str, records: Iterable[Record], tenant_url: str) -> pl
     return lines.str.json_decode(_RAW_DTYPES[collection]).struct.unnest()
 
 
-def collection_frame(collection: str, raw: pl.DataFrame) -> pl.DataFrame:
+def build_collection_frame(collection: str, raw: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of a raw frame as rows of the collection."""
     if collection == "columns":
         raw = raw.explode("metadata", empty_as_null=False, keep_nulls=False)
     return COLLECTIONS[collection].cast(raw.select(**_COLUMNS[collection]))
 
 
-def _json_text(value: object) -> str | None:
+def _encode_json(value: object) -> str | None:
     return None if value is UNSET else msgspec.json.encode(value, order="sorted").decode()
 
 
@@ -61,7 +61,7 @@ def _reshape_attributes(record: User | Group, _: str) -> Record:
     return structs.replace(record, authorizations=attributes)
 
 
-def _reshape_columns(columns: Columns, tenant_url: str) -> Record:
+def _reshape_columns(columns: DataDictionary, tenant_url: str) -> Record:
     for column in columns.metadata or ():
         if column.id is None:
             address = f"{tenant_url}/dataSource/{columns.data_source}/column/{column.name}"
@@ -72,20 +72,20 @@ def _reshape_columns(columns: Columns, tenant_url: str) -> Record:
 def _reshape_policy(policy: Policy, _: str) -> Record:
     return structs.replace(
         policy,
-        actions=_json_text(policy.actions),
-        circumstances=_json_text(policy.circumstances),
-        owner_restrictions=policy.owner_restrictions and _json_text(policy.owner_restrictions),
+        actions=_encode_json(policy.actions),
+        circumstances=_encode_json(policy.circumstances),
+        owner_restrictions=policy.owner_restrictions and _encode_json(policy.owner_restrictions),
     )
 
 
 def _reshape_request(request: AccessRequest, _: str) -> Record:
     form = request.form or Form()
-    responses = None if form.responses is None else _json_text(form.responses)
+    responses = None if form.responses is None else _encode_json(form.responses)
     return structs.replace(request, form=structs.replace(form, responses=responses))
 
 
 def _reshape_approval(approval: ApprovalRecord, _: str) -> Record:
-    return structs.replace(approval, approvers=_json_text(approval.approvers or []))
+    return structs.replace(approval, approvers=_encode_json(approval.approvers or []))
 
 
 _RESHAPE: Mapping[str, Callable[[Any, str], Record]] = {
@@ -107,21 +107,21 @@ _SIMPLE_DTYPES: Mapping[type[inspect.Type], pl.DataType] = {
 }
 
 
-def _dtype(kind: inspect.Type) -> pl.DataType:
+def _map_type(kind: inspect.Type) -> pl.DataType:
     match kind:
         case inspect.Metadata(type=inner, extra=extra):
-            return pl.String() if extra else _dtype(inner)
+            return pl.String() if extra else _map_type(inner)
         case inspect.UnionType(types=types):
             inner, *others = [member for member in types if not isinstance(member, inspect.NoneType)]
-            return pl.String() if others else _dtype(inner)
+            return pl.String() if others else _map_type(inner)
         case inspect.StructType(fields=fields):
-            return pl.Struct({field.encode_name: _dtype(field.type) for field in fields})
+            return pl.Struct({field.encode_name: _map_type(field.type) for field in fields})
         case inspect.ListType(item_type=item):
-            return pl.List(_dtype(item))
+            return pl.List(_map_type(item))
     return _SIMPLE_DTYPES[type(kind)]
 
 
-_RAW_DTYPES = {collection: _dtype(inspect.type_info(record)) for collection, record in RECORDS.items()}
+_RAW_DTYPES = {collection: _map_type(inspect.type_info(record)) for collection, record in RECORDS.items()}
 
 
 def key(path: str) -> pl.Expr:
@@ -142,7 +142,7 @@ def _list(path: str) -> pl.Expr:
 
 
 def _ids(path: str, field: str) -> pl.Expr:
-    """Each id once, in order of appearance."""
+    """List each id once, in order of appearance."""
     return _list(path).list.eval(pl.element().struct.field(field)).list.unique(maintain_order=True)
 
 

@@ -31,8 +31,8 @@ def read(path: Path) -> Iterator[bytes]:
     Raises ``OSError``, ``EOFError`` (truncated archive), ``zlib.error`` or ``zstandard.ZstdError`` (damaged archive).
     """
     with path.open("rb") as file:
-        blocks = _READERS.get(path.suffix, _plain_blocks)(file)
-        yield from _split(blocks)
+        blocks = _READERS.get(path.suffix, _read_plain)(file)
+        yield from _split_lines(blocks)
 
 
 def write(path: Path, lines: Iterable[bytes]) -> int:
@@ -48,23 +48,23 @@ def write(path: Path, lines: Iterable[bytes]) -> int:
     return count
 
 
-def _plain_blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _read_plain(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     return iter(partial(file.read, _BLOCK_BYTES), b"")
 
 
-def _gzip_blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _read_gzip(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the content; the reader of gzip itself takes an empty file for a complete archive."""
     if not file.read(1):
         raise EOFError
     file.seek(0)
     with gzip.GzipFile(fileobj=file) as archive:
-        yield from _plain_blocks(archive)
+        yield from _read_plain(archive)
 
 
-def _zstd_blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _read_zstd(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the content; the reader of zstandard itself takes a truncated archive for a complete one."""
     frame = zstandard.ZstdDecompressor().decompressobj()
-    for block in _plain_blocks(file):
+    for block in _read_plain(file):
         rest = block
         while rest:
             if frame.eof:
@@ -75,7 +75,7 @@ def _zstd_blocks(file: IO[bytes]) -> Iterator[bytes]:
         raise EOFError
 
 
-def _split(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _split_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     begun: list[bytes] = []
     for block in blocks:
         end, *lines = block.split(b"\n")
@@ -87,16 +87,16 @@ def _split(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def _gzip_writer(file: IO[bytes]) -> gzip.GzipFile:
+def _open_gzip(file: IO[bytes]) -> gzip.GzipFile:
     return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
 
 
-def _zstd_writer(file: IO[bytes]) -> zstandard.ZstdCompressionWriter:
+def _open_zstd(file: IO[bytes]) -> zstandard.ZstdCompressionWriter:
     return zstandard.ZstdCompressor(write_checksum=True).stream_writer(file, closefd=False)
 
 
-_READERS: Mapping[str, Callable[[IO[bytes]], Iterator[bytes]]] = {".gz": _gzip_blocks, ".zst": _zstd_blocks}
+_READERS: Mapping[str, Callable[[IO[bytes]], Iterator[bytes]]] = {".gz": _read_gzip, ".zst": _read_zstd}
 _WRITERS: Mapping[str, Callable[[IO[bytes]], AbstractContextManager[_Writer]]] = {
-    ".gz": _gzip_writer,
-    ".zst": _zstd_writer,
+    ".gz": _open_gzip,
+    ".zst": _open_zstd,
 }

@@ -34,8 +34,8 @@ APPROVAL_STATUSES = ApprovalRecords.status.categories
 
 def _check_one_of(allowed: Iterable[str], key: str, value: str | None, found: str | None = None) -> None:
     if value is not None and value not in allowed:
-        expected = f"is {bad_lines.shown(found or value)}, but one of {', '.join(allowed)} is expected"
-        raise ValueError(bad_lines.at(key, expected))
+        expected = f"is {bad_lines.format_value(found or value)}, but one of {', '.join(allowed)} is expected"
+        raise ValueError(bad_lines.locate_problem(key, expected))
 
 
 def _check_exactly_one(**values: object) -> None:
@@ -61,7 +61,7 @@ class Tenant(Record):
         try:
             self.dumped_at = self.dumped_at.astimezone(UTC)
         except OverflowError:
-            raise ValueError(bad_lines.at("dumpedAt", "is outside the years 1 to 9999 in UTC")) from None
+            raise ValueError(bad_lines.locate_problem("dumpedAt", "is outside the years 1 to 9999 in UTC")) from None
 
 
 class Iam(Record):
@@ -203,7 +203,7 @@ class Column(Record):
     tags: list[Tag] | None = None
 
 
-class Columns(Record):
+class DataDictionary(Record):
     """The columns of one data source."""
 
     data_source: Int64
@@ -213,8 +213,8 @@ class Columns(Record):
         names: set[str] = set()
         for position, column in enumerate(self.metadata or ()):
             if column.name in names:
-                repeated = f"is {bad_lines.shown(column.name)} like another column of this data source"
-                raise ValueError(bad_lines.at(f"metadata[{position}].name", repeated))
+                repeated = f"is {bad_lines.format_value(column.name)} like another column of this data source"
+                raise ValueError(bad_lines.locate_problem(f"metadata[{position}].name", repeated))
             names.add(column.name)
 
 
@@ -457,7 +457,7 @@ RECORDS: dict[str, type[Record]] = {
     "groups": Group,
     "group_members": GroupMember,
     "data_sources": DataSource,
-    "columns": Columns,
+    "columns": DataDictionary,
     "data_source_members": DataSourceMember,
     "policies": Policy,
     "tags": TagDefinition,

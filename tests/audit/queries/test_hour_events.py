@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from query_rows import LATER, RECEIVED, SNOWFLAKE, Row, access, data_source, frame
+from query_rows import LAST, LATER, RECEIVED, SNOWFLAKE, Row, access, data_source, frame
 
 from immuta_assets.audit.queries import hour_events as module
 from immuta_assets.audit.queries.events import NAMESPACE, QueryEvents
@@ -96,11 +96,12 @@ def test_a_statement_that_is_gone_is_withdrawn_once_and_restored_when_it_comes_b
     rows, accesses = [{"query_id": "q"}], objects_of("q", "AB")
     first = hour(rows, accesses)
     gone = hour([], [], first, moment=LATER)
-    still_gone = hour([], [], gone, moment=LATER)
-    back = hour(rows, accesses, still_gone, moment=LATER)
+    still_gone = hour([], [], gone, moment=LAST)
+    back = hour(rows, accesses, still_gone, moment=LAST)
     assert gone.select(LOOK).rows() == [("q", f"DB.S.{name}", 2, True, RECEIVED) for name in "AB"]
     assert still_gone.equals(gone)
-    assert back.equals(first.with_columns(revision=pl.lit(3, pl.Int64)))
+    assert set(gone["changed_at"]) == {LATER}
+    assert back.equals(first.with_columns(changed_at=pl.lit(LAST), revision=pl.lit(3, pl.Int64)))
 
 
 def test_a_statement_whose_objects_may_still_arrive_is_held() -> None:

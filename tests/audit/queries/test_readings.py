@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from immuta_assets.audit.identities.principals import Principals
 from immuta_assets.audit.queries.events import QueryEvents
 from immuta_assets.audit.queries.readings import Coverage, Readings, coverage, reading, require_consistent
+from immuta_assets.datasets.dataset import Committed
 from immuta_assets.platforms.history import ACCESS_STATES, Statements
 from immuta_assets.platforms.hour import HOUR, Counted, HistoryError, ReadFacts
 
@@ -101,7 +102,7 @@ def events_of(rows: Sequence[Event]) -> pl.LazyFrame:
 
 
 def covered(statements: pl.LazyFrame, events: Sequence[Event], principals: pl.LazyFrame) -> dict[str, object]:
-    row = coverage(reading(NOON, FACTS, NOON), statements, events_of(events), principals, snapshot_at=NOON)
+    row = coverage(reading(NOON, FACTS, NOON), statements, events_of(events), principals, snapshot_at=NOON, files={})
     return row.row(0, named=True)
 
 
@@ -135,7 +136,9 @@ def test_coverage_carries_its_reading_and_the_moment_of_the_snapshot() -> None:
     kept = reading(NOON, FACTS, NOON)
     none = frame(Statements, [])
     snapshot_at = datetime(2026, 11, 20, 6, tzinfo=CET)
-    row = coverage(kept, none, events_of([]), NOBODY, snapshot_at=snapshot_at)
+    files = {"query_events": Committed(0, "0123", NOON, "anywhere")}
+    row = coverage(kept, none, events_of([]), NOBODY, snapshot_at=snapshot_at, files=files)
     Coverage.validate(row)
     assert row.select(Readings.column_names()).equals(kept)
     assert row["snapshot_at"].to_list() == [datetime(2026, 11, 20, 5, tzinfo=UTC)]
+    assert row["files"].to_list() == [[{"frame": "query_events", "moment": NOON, "digest": "0123"}]]
