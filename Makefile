@@ -36,7 +36,7 @@ lint: .venv/dev ## ruff and mypy
 	.venv/bin/mypy
 
 bench: .venv/dev ## measure time and memory beside peers, half an hour: tables, and benchmarks/results/*.json
-	for script in outcomes export growth dense query_events; do .venv/bin/python -m benchmarks.$$script || exit; done
+	for script in outcomes export growth dense query_events store; do .venv/bin/python -m benchmarks.$$script || exit; done
 
 LOCK := .venv/bin/uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
 	--generate-hashes --no-header --quiet --upgrade

@@ -114,7 +114,7 @@ class TableLog:
             if file.path not in both
         ]
         transactions = [Transaction(_name_transaction(hour), to_microseconds(moment)) for hour in hours if moment]
-        properties = CommitProperties(app_transactions=transactions, max_commit_retries=0)
+        properties = CommitProperties(app_transactions=transactions)
         table.create_write_transaction(actions, "append", table.schema(), [self.span], commit_properties=properties)
         self._sync(table.version())
 
