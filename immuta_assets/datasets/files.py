@@ -140,8 +140,7 @@ class FileDataset:
             write_frame(frame, self.schema, draft.file)
             draft.file.flush()
             written = pl.scan_parquet(draft.path, glob=False)
-            require_rules(self.schema, written)
-            rows = int(written.select(pl.len()).collect().item())
+            rows = require_rules(self.schema, written, {"rows": pl.len()})["rows"]
             committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._key(partition)))
             self.root.place(draft, self._key(partition))
             return committed

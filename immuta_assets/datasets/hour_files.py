@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -73,18 +73,23 @@ def name_span(span: Span, hour: datetime) -> str:
     return f"{hour:%Y-%m-%d}" if span == "day" else f"{hour:%Y-%m}"
 
 
-def describe_file(file: Path, path: str, hour: datetime | None = None) -> HourFile:
-    """Return what the log says of a file that is to lie at ``path``; ``hour`` stands in where there are no rows."""
-    rows = pl.scan_parquet(file, glob=False)
-    names = [name for name in (HOUR, CHANGED_AT) if name in rows.collect_schema()]
-    bounds = {f"{end}_{name}": getattr(pl.col(name), end)() for name in names for end in ("min", "max")}
-    found = rows.select(pl.len(), **bounds).collect(engine="streaming").row(0, named=True)
-    first, last = found["min_hour"] or hour, found["max_hour"] or hour
-    if first is None or last is None:
-        msg = "A file without rows must say which hour it is of."
-        raise ValueError(msg)
-    changed = (found.get(f"min_{CHANGED_AT}"), found.get(f"max_{CHANGED_AT}"))
-    return HourFile(path, file.stat().st_size, found["len"], first, last, *changed)
+def list_facts(columns: Iterable[str]) -> dict[str, pl.Expr]:
+    """Return what is to be known of the rows of a file with these columns, for ``build_file``."""
+    bounds = {
+        f"{end} {name}": getattr(pl.col(name), end)()
+        for name in (HOUR, CHANGED_AT)
+        if name in columns
+        for end in ("min", "max")
+    }
+    return {"rows": pl.len(), **bounds}
+
+
+def build_file(path: str, size: int, facts: Mapping[str, Any], hour: datetime) -> HourFile:
+    """Return what the log says of a file, from ``facts`` about its rows; ``hour`` stands in where there are none."""
+    first, last = facts[f"min {HOUR}"] or hour, facts[f"max {HOUR}"] or hour
+    return HourFile(
+        path, size, facts["rows"], first, last, facts.get(f"min {CHANGED_AT}"), facts.get(f"max {CHANGED_AT}")
+    )
 
 
 def make_statistics(file: HourFile) -> str:

@@ -28,8 +28,9 @@ from immuta_assets.datasets.hour_files import (
     HOUR,
     HourFile,
     Span,
+    build_file,
     compute_digest,
-    describe_file,
+    list_facts,
     name_hour_file,
     name_span_file,
 )
@@ -153,7 +154,8 @@ class HourlyDataset:
             rows.write_parquet(draft.file, compression="zstd")
             draft.file.flush()
             path = name_span_file(self.span, rows[HOUR][0], compute_digest(draft.path))
-            file = describe_file(draft.path, path)
+            facts = rows.select(**list_facts(rows.columns)).row(0, named=True)
+            file = build_file(path, draft.path.stat().st_size, facts, rows[HOUR][0])
             self.root.place(draft, f"{self.key}/{path}")
             return file
 
@@ -168,9 +170,10 @@ class HourlyDataset:
         with self.root.draft() as draft:
             write_frame(frame, self.schema, draft.file, lambda rows, arrow: self._to_rest(rows, arrow, hour))
             draft.file.flush()
-            require_rules(self.schema, self._conform(pl.scan_parquet(draft.path, glob=False)))
+            written = self._conform(pl.scan_parquet(draft.path, glob=False))
+            facts = require_rules(self.schema, written, list_facts(self._names))
             path = name_hour_file(self.span, hour, moment, compute_digest(draft.path))
-            file = describe_file(draft.path, path, hour)
+            file = build_file(path, draft.path.stat().st_size, facts, hour)
             if (file.first, file.last) != (hour, hour):
                 msg = f"A frame of {self.key} for {hour_key(hour)} UTC holds rows of other hours."
                 raise SchemaError(msg)

@@ -123,10 +123,10 @@ class TableLog:
         table = self._table
         if table is None:
             return
-        wanted = _delta_schema(self.columns, self.span)
         names = {column.name for column in table.schema().fields}
-        missing = [column for column in wanted.fields if column.name not in names]
-        if missing:
+        if not names.issuperset(self.columns.names()):
+            wanted = _delta_schema(self.columns, self.span)
+            missing = [column for column in wanted.fields if column.name not in names]
             table.alter.add_columns(missing)
             self._sync(table.version())
 

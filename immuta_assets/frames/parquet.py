@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import IO
+from types import MappingProxyType
+from typing import IO, Any
 
 import dataframely as dy
 import polars as pl
@@ -49,30 +50,29 @@ def require_schema(schema: type[dy.Schema], frame: pl.DataFrame) -> None:
     require_rules(schema, frame.lazy())
 
 
-def require_rules(schema: type[dy.Schema], frame: pl.LazyFrame) -> None:
+def require_rules(
+    schema: type[dy.Schema], frame: pl.LazyFrame, facts: Mapping[str, pl.Expr] = MappingProxyType({})
+) -> dict[str, Any]:
     """Raise ``SchemaError`` where values, keys or further rules of ``schema`` do not hold in a frame read from a file.
 
-    Writing has proved types and nulls, but for nulls within a struct or list that may be null itself. Rules about
-    other values within structs are not looked at.
+    Returns ``facts`` about the frame, computed in the same pass. Writing has proved types and nulls, but for nulls
+    within a struct or list that may be null itself. Rules about other values within structs are not looked at.
     """
-    rules = dict(_rules(schema))
-    if rules:
-        counts = frame.select((~rule).sum().alias(name) for name, rule in rules.items())
-        broken = {name: count for name, count in counts.collect(engine="streaming").row(0, named=True).items() if count}
-        if broken:
-            raise SchemaError(_problem(schema, broken))
-    repeated = count_repeated_keys(schema, frame)
-    if repeated:
-        raise SchemaError(_problem(schema, {f"the key ({', '.join(schema.primary_key())}) is repeated": repeated}))
+    counts = {name: (~rule).sum() for name, rule in _rules(schema)} | _count_repeated_keys(schema)
+    asked = [count.alias(name) for name, count in [*counts.items(), *facts.items()]]
+    found = frame.select(asked).collect(engine="streaming").row(0, named=True) if asked else {}
+    if broken := {name: found[name] for name in counts if found[name]}:
+        raise SchemaError(_problem(schema, broken))
+    return {name: found[name] for name in facts}
 
 
-def count_repeated_keys(schema: type[dy.Schema], frame: pl.LazyFrame) -> int:
-    """Count the rows that repeat the primary key of another row; 0 where the schema declares none."""
+def _count_repeated_keys(schema: type[dy.Schema]) -> dict[str, pl.Expr]:
+    """The count of rows that repeat the primary key of another row, where the schema declares one."""
     key = schema.primary_key()
     if not key:
-        return 0
+        return {}
     distinct = pl.col(key[0]) if len(key) == 1 else pl.struct(key)
-    return int(frame.select(pl.len() - distinct.n_unique()).collect(engine="streaming").item())
+    return {f"the key ({', '.join(key)}) is repeated": pl.len() - distinct.n_unique()}
 
 
 @lru_cache
