@@ -103,6 +103,18 @@ class HourlyDataset:
         stored = self._former().get(hour) or self.log.read_moment(hour, self.log.files())
         return self.scan([partition]) if stored else None
 
+    def scan_each(self, partitions: Collection[str]) -> dict[str, pl.LazyFrame]:
+        """Scan hours apart from each other, by their keys, at one look at the log; those never stored are left out."""
+        live, former = self.log.files(), self._former()
+        hours = {parse_hour_key(key): key for key in partitions}
+        near = to_files(live.filter(pl.col("first").is_in(list(hours))))
+        found = {file.first: self._conform(self._read([file.path])) for file in near if file.is_single}
+        for hour in hours.keys() - found.keys():
+            if hour in former or self.log.read_moment(hour, live) is not None:
+                found[hour] = self._scan([hour], None, None, None)
+        names = self.schema.column_names()
+        return {key: found[hour].select(names) for hour, key in hours.items() if hour in found}
+
     def partitions(self) -> list[str]:
         """Return the keys of the hours that have a file of their own, or rows in one of several hours, in order."""
         files = to_files(self.log.files())
@@ -111,11 +123,11 @@ class HourlyDataset:
             hours |= set(self._read(compacted).select(pl.col(HOUR).unique()).collect()[HOUR])
         return sorted(map(hour_key, hours))
 
-    def read_commit(self, partition: str) -> Committed | None:
-        """Return what is known of the commit of an hour; none for an hour without a file of its own."""
-        hour = parse_hour_key(partition)
-        live = to_files(self.log.files().filter(pl.col("first") == hour, pl.col("last") == hour))
-        return next((self._committed(file) for file in live if file.is_single), None)
+    def read_commits(self, partitions: Collection[str]) -> dict[str, Committed]:
+        """Return what is known of the commits of hours, by their keys, as far as these have files of their own."""
+        hours = [parse_hour_key(key) for key in partitions]
+        files = to_files(self.log.files().filter(pl.col("first").is_in(hours)))
+        return {hour_key(file.first): self._committed(file) for file in files if file.is_single}
 
     def state(self) -> dict[str, str]:
         """Return the digest of every live file, by its key below the root."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ class TableLog:
         if self._table is None:
             self._table = self._load()
         else:
-            self._settled(self._table.update_incremental)
+            self._table.update_incremental()
         return self._table
 
     def files(self) -> pl.DataFrame:
@@ -157,13 +157,9 @@ class TableLog:
             return None
         if not DeltaTable.is_deltatable(uri, options):
             return None
-        return self._settled(lambda: DeltaTable(uri, storage_options=options))
-
-    def _settled(self, load: Callable[[], DeltaTable | Mapping[str, object] | None]) -> DeltaTable | None:
-        """Load, after setting aside an entry that a power failure tore."""
+        # No process lives through a power failure, so looking once, before the first reading, is enough.
         self._set_aside_torn_entry()
-        loaded = load()
-        return loaded if isinstance(loaded, DeltaTable) else None
+        return DeltaTable(uri, storage_options=options)
 
     def _set_aside_torn_entry(self) -> None:
         """Rename the newest entry where it is empty or cut: it was not durable, so nobody was told that it holds."""

@@ -79,10 +79,10 @@ def data(settings: Settings) -> ConnectionData:
     return open_connection_data(open_root(settings), CONNECTION)
 
 
-def stored(settings: Settings, frame: str) -> dict[str, Committed | None]:
+def stored(settings: Settings, frame: str) -> dict[str, Committed]:
     """What is stored of each hour, by its key."""
     dataset = data(settings).hourly[frame]
-    return {key: dataset.read_commit(key) for key in dataset.partitions()}
+    return dataset.read_commits(dataset.partitions())
 
 
 def plan(settings: Settings) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from immuta_assets.audit.queries.status import LOOK_BACK, findings, markdown, st
 from immuta_assets.audit.stored import STATUS as STATUS_PATH
 from immuta_assets.audit.stored import UNKNOWN_USERS as UNKNOWN_USERS_PATH
 from immuta_assets.audit.stored import ConnectionData, open_status, open_unknown_users
-from immuta_assets.datasets.dataset import UNPARTITIONED, Committed
+from immuta_assets.datasets.dataset import UNPARTITIONED, Committed, NotStoredError
 from immuta_assets.datasets.files import FileDataset
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.orchestration import checks
@@ -85,12 +85,23 @@ def query_events(
         moment, keys = moment_of(context), context.partition_keys
         with explained(connection.name):
             tenant = _Tenant(root)
-            hours = {key: _Hour(connection, data, key) for key in keys}
-            events = {key: hour.events(tenant, moment) for key, hour in hours.items()}
+            hours = _read_hours(connection, data, keys)
+            previous = data.query_events.scan_each(keys)
+            events = {key: hour.events(tenant, previous.get(key), moment) for key, hour in hours.items()}
             yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
             who = {key: hour.principals(tenant) for key, hour in hours.items()}
             yield dg.Output(HourlyFrames(who, moment, {}), "principals")
-            covered = {key: hour.coverage(tenant) for key, hour in hours.items()}
+            made = {name: data.hourly[name].scan_each(keys) for name in ("query_events", "principals")}
+            commits = {name: data.hourly[name].read_commits(keys) for name in (*history.READ, *made)}
+            covered = {
+                key: hour.coverage(
+                    tenant,
+                    made["query_events"][key],
+                    made["principals"][key],
+                    {name: found[key] for name, found in commits.items() if key in found},
+                )
+                for key, hour in hours.items()
+            }
             shown = {key: _describe_coverage(row) for key, row in covered.items()}
             rows = {key: row.lazy() for key, row in covered.items()}
             yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
@@ -101,20 +112,20 @@ def query_events(
 class _Hour:
     """The stored reading of an hour, and what is made of it."""
 
-    def __init__(self, connection: Connection, data: ConnectionData, key: str) -> None:
+    def __init__(
+        self, connection: Connection, reading: pl.LazyFrame, statements: pl.LazyFrame, accesses: pl.LazyFrame
+    ) -> None:
         self._connection = connection
-        self._data = data
-        self._key = key
-        self._reading = data.readings.scan([key]).collect()
-        self._statements = data.statements.scan([key])
-        self._accesses = data.accesses.scan([key])
+        self._reading = reading.collect()
+        self._statements = statements
+        self._accesses = accesses
         readings.require_consistent(self._reading, self._statements, self._accesses)
 
-    def events(self, tenant: _Tenant, moment: datetime) -> pl.LazyFrame:
+    def events(self, tenant: _Tenant, previous: pl.LazyFrame | None, moment: datetime) -> pl.LazyFrame:
         return make_hour_events(
             self._statements,
             self._accesses,
-            self._data.query_events.scan_if_stored(self._key),
+            previous,
             tenant.snapshot,
             origin=registry.make_origin(self._connection, tenant.info.tenant_id),
             moment=moment,
@@ -125,25 +136,32 @@ class _Hour:
     def principals(self, tenant: _Tenant) -> pl.LazyFrame:
         return principals(self._named(tenant), self._accesses)
 
-    def coverage(self, tenant: _Tenant) -> pl.DataFrame:
+    def coverage(
+        self, tenant: _Tenant, events: pl.LazyFrame, who: pl.LazyFrame, files: Mapping[str, Committed]
+    ) -> pl.DataFrame:
         """What the stored events and principals cover of the statements that are to give events."""
         wanted = pl.col("profile_id").is_not_null() if self._connection.users == "registered" else pl.lit(value=True)
         return readings.coverage(
             self._reading,
             self._named(tenant).filter(wanted),
-            self._data.query_events.scan([self._key]),
-            self._data.principals.scan([self._key]),
+            events,
+            who,
             snapshot_at=tenant.info.dumped_at,
-            files=self._committed(),
+            files=files,
         )
-
-    def _committed(self) -> Mapping[str, Committed]:
-        """The commits of the other frames that the hour is covered by."""
-        commits = {name: each.read_commit(self._key) for name, each in self._data.hourly.items() if name != "coverage"}
-        return {name: commit for name, commit in commits.items() if commit}
 
     def _named(self, tenant: _Tenant) -> pl.LazyFrame:
         return resolve_identities(self._statements, tenant.snapshot.users, self._connection.platform)
+
+
+def _read_hours(connection: Connection, data: ConnectionData, keys: Sequence[str]) -> dict[str, _Hour]:
+    """Return the stored readings of hours; raises ``NotStoredError`` for one that was never read."""
+    frames = [data.hourly[name].scan_each(keys) for name in ("readings", "statements", "accesses")]
+    for key in keys:
+        if not all(key in frame for frame in frames):
+            msg = f"The hour {key} UTC of {connection.name} is not stored: read it first."
+            raise NotStoredError(msg)
+    return {key: _Hour(connection, *(frame[key] for frame in frames)) for key in keys}
 
 
 def _describe_coverage(row: pl.DataFrame) -> Metadata:
