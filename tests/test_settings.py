@@ -186,10 +186,7 @@ def test_every_variable_says_what_it_is() -> None:
 def test_settings_load_nothing_of_the_domain() -> None:
     program = (
         "import sys, immuta_assets.settings as settings; settings.load(destination='s3://bucket/a'); "
-        "print(*sorted(name for name in sys.modules if name.startswith('immuta_assets.')))"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('immuta_assets.')})"
     )
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
-    assert loaded == [
-        *(f"immuta_assets.object_store{part}" for part in ("", ".addresses", ".files", ".folder", ".interface")),
-        *("immuta_assets.secrets", "immuta_assets.settings"),
-    ]
+    assert {*loaded} == {"object_store", "secrets", "settings"}

@@ -1,21 +1,26 @@
 """Google Cloud Storage: how a bucket is reached, and what IAM calls the permissions.
 
 Credentials are the application default ones, read by obstore: ``GOOGLE_APPLICATION_CREDENTIALS``, those of
-``gcloud auth application-default login``, else the service account of the machine. Add here what is particular to GCS;
-the role that grants its permissions lies in deploy/gcp.
+``gcloud auth application-default login``, else the service account of the machine; a file that belongs to an address
+replaces them. Add here what is particular to GCS; the role that grants its permissions lies in deploy/gcp.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import BaseError
 from obstore.store import GCSStore
 
 from immuta_assets.object_store.addresses import Address
 from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
-from immuta_assets.object_store.interface import StoreError, StoreOptions
+from immuta_assets.object_store.credentials import ServiceAccountFile, StoreOptions, refuse_variables
+from immuta_assets.object_store.interface import StoreError
+
+if TYPE_CHECKING:
+    from obstore.store import GCSConfig
 
 _WRITE = (
     "storage.objects.create",
@@ -37,10 +42,12 @@ _CREDENTIALS = "set or renew GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth
 
 def connect(address: Address, options: StoreOptions) -> CloudStore:
     """Return the store below ``prefix``; raise ``StoreError`` for credentials that cannot be read."""
+    config = _choose_account(address, options)
     try:
         backend = GCSStore(
             address.container,
             prefix=address.prefix or None,
+            config=config,
             client_options=client(os.environ.get("GOOGLE_BASE_URL")),
             retry_config=retries(options.patience),
         )
@@ -50,3 +57,17 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
     place = f"the bucket {address.container}"
     granted = {name: f"{' and '.join(names)} on {place}" for name, names in PERMISSIONS.items()}
     return CloudStore(address.uri, Cloud(place, granted, _CREDENTIALS, tag="version"), backend)
+
+
+def storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
+    """Return the options of ``object_store.storage_options``; an engine reads Google's own variables besides."""
+    return {f"google_{name}": str(value) for name, value in _choose_account(address, options).items()}
+
+
+def _choose_account(address: Address, options: StoreOptions) -> GCSConfig:
+    match options.credentials:
+        case ServiceAccountFile(path):
+            refuse_variables(address, ["GOOGLE_SERVICE_ACCOUNT_KEY"])
+            return {"service_account": str(path)}
+        case _:
+            return {}

@@ -7,8 +7,7 @@ one kind of store does it belongs to that store's module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -43,20 +42,6 @@ class Listed(NamedTuple):
     key: str
     size: int
     last_modified: datetime
-
-
-@dataclass(frozen=True)
-class StoreOptions:
-    """What a destination's address and the cloud's own environment variables do not say.
-
-    A role is assumed with the credentials that AWS' variables give; the external id goes with it. ``patience`` is how
-    long an operation keeps trying while a store does not answer or asks to come back.
-    """
-
-    s3_role_arn: str | None = None
-    s3_external_id: str | None = field(default=None, repr=False)
-    s3_kms_key: str | None = None
-    patience: timedelta = timedelta(minutes=2)
 
 
 class Store(Protocol):

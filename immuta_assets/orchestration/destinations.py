@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from immuta_assets.datasets.export_days import OPENS_AT
 from immuta_assets.layouts.lifecycle import choose_layouts
-from immuta_assets.object_store import Store, StoreOptions, open_store
+from immuta_assets.object_store import AssumedRole, Store, StoreOptions, open_store, parse
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 
@@ -27,8 +26,17 @@ LOOKING = timedelta(seconds=10)
 
 def opened(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
     """Return the function that opens the store at a destination, as the settings say."""
-    external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
-    return partial(open_store, options=StoreOptions(settings.s3_role_arn, external_id, settings.s3_kms_key, patience))
+    return lambda address: open_store(address, find_store_options(settings, address, patience))
+
+
+def find_store_options(settings: Settings, address: str, patience: timedelta = LOOKING) -> StoreOptions:
+    """Return the options for an address: the role is for those of S3 that name no profile."""
+    parsed = parse(address)
+    role = None
+    if settings.s3_role_arn and parsed.scheme == "s3" and not parsed.account:
+        external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
+        role = AssumedRole(settings.s3_role_arn, external_id)
+    return StoreOptions(role, settings.s3_kms_key, patience)
 
 
 def expected(settings: Settings) -> Expected:

@@ -13,7 +13,7 @@ from fakes import azurite
 from fakes.azurite import Azurite
 from fakes.s3_server import ACCOUNT, REGION, S3Server
 
-from immuta_assets.object_store import Store, StoreError, StoreOptions, adls, gcs, open_store, s3
+from immuta_assets.object_store import AssumedRole, Store, StoreError, StoreOptions, adls, gcs, open_store, s3
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 AWS_POLICIES = ("bucket-policy", "role-policy", "trust-policy", "caller-policy", "kms-key-policy")
@@ -72,7 +72,7 @@ def test_every_file_for_a_cloud_is_explained() -> None:
 
 
 @pytest.fixture
-def export_role(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, str], StoreOptions]:
+def export_role(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, str], AssumedRole]:
     """Set AWS up as deploy/aws says: a caller that may assume a role that may publish."""
     caller, key = s3.user()
     values = {
@@ -90,32 +90,33 @@ def export_role(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str
     s3.allow(caller, document("aws/caller-policy.json", values))
     for name, value in key.items():
         monkeypatch.setenv(name, value)
-    return values, StoreOptions(s3_role_arn=role, s3_external_id="agreed-upon")
+    return values, AssumedRole(role, "agreed-upon")
 
 
 def test_a_role_with_the_policies_for_aws_can_publish(
-    s3: S3Server, export_role: tuple[dict[str, str], StoreOptions], tmp_path: Path
+    s3: S3Server, export_role: tuple[dict[str, str], AssumedRole], tmp_path: Path
 ) -> None:
-    values, options = export_role
+    values, role = export_role
     with s3.enforcing():
-        use(open_store(f"s3://{values['bucket']}/access/summary", options), tmp_path)
+        use(open_store(f"s3://{values['bucket']}/access/summary", StoreOptions(role)), tmp_path)
 
 
 def test_a_role_with_the_policies_for_aws_needs_the_external_id(
-    s3: S3Server, export_role: tuple[dict[str, str], StoreOptions]
+    s3: S3Server, export_role: tuple[dict[str, str], AssumedRole]
 ) -> None:
-    values, options = export_role
-    store = open_store(f"s3://{values['bucket']}/access/summary", replace(options, s3_external_id="guessed"))
+    values, role = export_role
+    guessed = StoreOptions(replace(role, external_id="guessed"))
+    store = open_store(f"s3://{values['bucket']}/access/summary", guessed)
     with s3.enforcing(), pytest.raises(StoreError, match=r"allow sts:AssumeRole on .* with the right external id"):
         store.list()
 
 
 def test_a_role_with_the_policies_for_aws_cannot_leave_the_prefix(
-    s3: S3Server, export_role: tuple[dict[str, str], StoreOptions]
+    s3: S3Server, export_role: tuple[dict[str, str], AssumedRole]
 ) -> None:
-    values, options = export_role
+    values, role = export_role
     with s3.enforcing(), pytest.raises(StoreError, match="permission is missing, allow s3:PutObject"):
-        open_store(f"s3://{values['bucket']}/other", options).put_bytes("x", b"one")
+        open_store(f"s3://{values['bucket']}/other", StoreOptions(role)).put_bytes("x", b"one")
 
 
 @pytest.mark.parametrize("action", sorted(used(s3.ACTIONS) - {"s3:AbortMultipartUpload"}))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,16 @@ import pytest
 from fakes.proxy import Proxy, passing_on
 from fakes.s3_server import ACCOUNT, S3Server
 
-from immuta_assets.object_store import StoreError, StoreOptions, cloud, open_store
+from immuta_assets.object_store import (
+    AccessKey,
+    AssumedRole,
+    Profile,
+    StoreError,
+    StoreOptions,
+    cloud,
+    open_store,
+    parse,
+)
 
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -69,7 +79,7 @@ def test_a_role_is_assumed_with_the_external_id(
     role = s3.role(trust(name, "agreed-upon"), ALLOW_ALL)
     for variable, value in key.items():
         monkeypatch.setenv(variable, value)
-    options = replace(impatient, s3_role_arn=role, s3_external_id="agreed-upon")
+    options = replace(impatient, credentials=AssumedRole(role, "agreed-upon"))
     store = open_store(f"s3://{s3.bucket()}/a", options)
     store.put_bytes("x", b"one")
     assert store.read("x") == b"one"
@@ -90,7 +100,7 @@ def test_a_role_of_the_same_account_needs_no_external_id(
     role = s3.role({"Version": "2012-10-17", "Statement": [statement | {"Action": "sts:AssumeRole"}]}, ALLOW_ALL)
     for variable, value in key.items():
         monkeypatch.setenv(variable, value)
-    open_store(f"s3://{s3.bucket()}/a", replace(impatient, s3_role_arn=role)).put_bytes("x", b"one")
+    open_store(f"s3://{s3.bucket()}/a", replace(impatient, credentials=AssumedRole(role))).put_bytes("x", b"one")
     (asked,) = [seen for seen in wire.seen if b"AssumeRole" in seen.body]
     assert b"ExternalId" not in asked.body
 
@@ -102,7 +112,7 @@ def test_a_role_that_may_not_be_assumed_is_named(
     role = s3.role(trust(name, "agreed-upon"), ALLOW_ALL)
     for variable, value in key.items():
         monkeypatch.setenv(variable, value)
-    options = replace(impatient, s3_role_arn=role, s3_external_id="agreed-upon")
+    options = replace(impatient, credentials=AssumedRole(role, "agreed-upon"))
     store = open_store(f"s3://{s3.bucket()}/a", options)
     with s3.enforcing(), pytest.raises(StoreError, match=rf"allow sts:AssumeRole on {role} to the caller"):
         store.read("x")
@@ -123,12 +133,52 @@ def test_destinations_have_profiles_of_their_own(s3: S3Server, wire: Proxy) -> N
     bucket = s3.bucket()
     profiles = [f"[{name}]\naws_access_key_id = AKIAOF{name}\naws_secret_access_key = s\n" for name in ("eu", "us")]
     Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text("".join(profiles), "utf-8")
-    stores = [open_store(f"s3://{name}@{bucket}/{name}", StoreOptions(s3_role_arn="unused")) for name in ("eu", "us")]
+    stores = [open_store(f"s3://{name}@{bucket}/{name}") for name in ("eu", "us")]
     for store in stores:
         store.put_bytes("x", b"one")
     assert [store.uri for store in stores] == [f"s3://{bucket}/eu", f"s3://{bucket}/us"]
     used = [seen.headers["authorization"] for seen in wire.seen if seen.method == "PUT"]
     assert ["Credential=AKIAOFeu/" in used[0], "Credential=AKIAOFus/" in used[1]] == [True, True]
+
+
+def test_each_address_has_an_access_key_of_its_own(s3: S3Server, wire: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-environment")
+    bucket = s3.bucket()
+    keys = [AccessKey("AKIAOFeu", "secret"), AccessKey("ASIAOFus", "secret", "temporary"), None]
+    stores = [open_store(f"s3://{bucket}/{place}", StoreOptions(key)) for place, key in enumerate(keys)]
+    for store in stores:
+        store.put_bytes("x", b"one")
+    puts = [seen.headers for seen in wire.seen if seen.method == "PUT"]
+    used = [re.search("Credential=([^/]*)/", headers["authorization"])[1] for headers in puts]  # type: ignore[index]
+    assert used == ["AKIAOFeu", "ASIAOFus", "AKIAOFTHETEST"]
+    assert [headers.get("x-amz-security-token") for headers in puts] == [None, "temporary", "of-the-environment"]
+
+
+def test_users_of_two_accounts_write_at_once(s3: S3Server, impatient: StoreOptions) -> None:
+    addresses = [f"s3://{s3.bucket()}/a" for _ in "ab"]
+    stores = []
+    for address in addresses:
+        arn = f"arn:aws:s3:::{parse(address).container}"
+        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
+        _, key = s3.user({"Version": "2012-10-17", "Statement": [statement]})
+        own = AccessKey(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"])
+        stores.append((open_store(address, replace(impatient, credentials=own)), own))
+    with s3.enforcing():
+        for store, _ in stores:
+            store.put_bytes("x", b"one")
+        crossed = open_store(addresses[0], replace(impatient, credentials=stores[1][1]))
+        with pytest.raises(StoreError, match=r"Cannot read .*: permission is missing"):
+            crossed.read("x")
+
+
+def test_a_profile_may_be_given_beside_the_address(s3: S3Server, wire: Proxy) -> None:
+    text = "[eu]\naws_access_key_id = AKIAOFeu\naws_secret_access_key = s\n"
+    Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(text, "utf-8")
+    bucket = s3.bucket()
+    open_store(f"s3://{bucket}/a", StoreOptions(Profile("eu"))).put_bytes("x", b"one")
+    assert "Credential=AKIAOFeu/" in wire.seen[-1].headers["authorization"]
+    with pytest.raises(StoreError, match=r"names a profile and is given other credentials, leave one of them out\.$"):
+        open_store(f"s3://eu@{bucket}/a", StoreOptions(AccessKey("AKIAOFus", "s")))
 
 
 def test_a_profile_may_have_a_role(
