@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from immuta_assets.object_store.addresses import ALLOWED, Address, parse
+from immuta_assets.object_store.conditional_put import prove_conditional_put
 from immuta_assets.object_store.credentials import (
     AccessKey,
     AccountKey,
@@ -55,6 +56,7 @@ __all__ = [
     "UnavailableError",
     "open_store",
     "parse",
+    "prove_conditional_put",
     "storage_options",
 ]
 
