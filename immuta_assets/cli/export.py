@@ -122,7 +122,10 @@ def _count_passed(file: PublishedFile, checks: list[Check]) -> str:
 
 def _build_query(files: list[PublishedFile]) -> str:
     """Return a shell command that asks the published files of the newest layout who has access through a policy."""
-    paths = {file.name: json.dumps(_find_path(file.uris[0])) for file in sorted(files, key=lambda file: file.layout)}
+    from immuta_assets.layouts.consumers.duckdb import escape_pattern  # noqa: PLC0415
+
+    newest_last = sorted(files, key=lambda file: file.layout)
+    paths = {file.name: json.dumps(escape_pattern(_find_path(file.uris[0]))) for file in newest_last}
     tables = {"outcomes": "policy-outcomes", "policies": "policy-metadata", "users": "user-metadata"}
     reads = [f"{variable} = duckdb.read_parquet({paths[name]})" for variable, name in tables.items()]
     program = "; ".join(["import duckdb", *reads, f'duckdb.sql("{WHO_HAS_ACCESS_THROUGH_A_POLICY}").show()'])

@@ -169,7 +169,7 @@ def _read_footer_date(path: Path, metadata: pq.FileMetaData) -> datetime:
 
 def _require_same_date(path: Path, export_date: datetime) -> None:
     column = pl.col("export_date")
-    bounds = pl.scan_parquet(path).select(first=column.min(), last=column.max()).collect(engine="streaming")
+    bounds = pl.scan_parquet(path, glob=False).select(first=column.min(), last=column.max()).collect(engine="streaming")
     strangers = [value for value in bounds.row(0) if value not in (None, export_date)]
     if strangers:
         message = f"{path}: column export_date: expected {export_date} UTC in every row, found {strangers[0]} UTC"

@@ -161,8 +161,8 @@ def test_the_query_that_export_suggests_runs_as_printed(
     assert len(answer.stdout.splitlines()) > 8
 
 
-def test_the_suggested_query_survives_a_path_with_quotes_and_blanks(tenant: Path, tmp_path: Path) -> None:
-    result = run("export", "--tenant", tenant, "--to", tmp_path / """it's "here" now""", "--layout", "prpr1")
+def test_the_suggested_query_survives_a_path_with_quotes_and_blanks_and_brackets(tenant: Path, tmp_path: Path) -> None:
+    result = run("export", "--tenant", tenant, "--to", tmp_path / """it's "here" [now]""", "--layout", "prpr1")
     query = shlex.split(result.stdout.splitlines()[-1])
     assert subprocess.run(query, check=True, capture_output=True).stderr == b""
 

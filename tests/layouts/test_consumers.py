@@ -183,6 +183,19 @@ def test_duckdb_shows_published_files_in_the_same_types_over_every_version(
     assert told[2] is None
 
 
+@pytest.mark.parametrize(("name", "other"), [("g[ab]", "ga"), ("s*r", "sir"), ("q?z", "qaz"), ("[!x]", "y")])
+def test_duckdb_reads_the_folder_of_this_name_and_none_that_a_pattern_would_find(
+    reader: duckdb.DuckDBPyConnection, tmp_path: Path, name: str, other: str
+) -> None:
+    for folder in (name, other):
+        publish(PRPR2, tmp_path / folder)
+    for path in (tmp_path / other).rglob("*.parquet"):
+        path.write_bytes(b"of another tenant")
+    for statement in build_sql(PLATFORMS["duckdb"], PRPR2, str(tmp_path / name)):
+        reader.execute(statement.sql)
+    assert reader.execute("SELECT count(*) FROM policy_outcomes").fetchall() == [(1,)]
+
+
 def test_a_tag_of_a_column_has_no_target_where_the_older_version_does_not_tell_it(
     reader: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -235,3 +235,9 @@ def test_a_missing_or_broken_file_is_named(path: Path, content: bytes | None) ->
         path.write_bytes(content)
     with pytest.raises(LayoutError, match=r"example\.parquet cannot be read as a Parquet file"):
         parquet.inspect_file(path, Example)
+
+
+def test_the_file_of_this_name_is_inspected_and_none_that_a_pattern_would_find(tmp_path: Path) -> None:
+    (tmp_path / "ga.parquet").write_bytes(b"of another tenant")
+    write(frame(*ROWS), tmp_path / "g[ab].parquet")
+    assert parquet.inspect_file(tmp_path / "g[ab].parquet", Example).rows == 2

@@ -100,7 +100,7 @@ def table(name: str, *columns: str, domain: str = "Table") -> Row:
 
 
 def read(account: SnowflakeServer, folder: Path, *, now: datetime = SOON, objects: str = "direct") -> Hour:
-    return snowflake.read_hour(connection(account, folder, objects=objects), HOUR, folder / "spool", moment=now)
+    return snowflake.read_hour(connection(account, folder, objects=objects), HOUR, folder / "spo[ol]", moment=now)
 
 
 def count(account: SnowflakeServer, folder: Path, since: datetime, until: datetime) -> dict[datetime, Counted]:
@@ -319,7 +319,7 @@ def test_statements_parsed_in_several_ranges_are_the_same(
     whole = read(account, tmp_path / "whole")
     monkeypatch.setattr(snowflake, "_STATEMENTS_AT_ONCE", 2)
     parts = read(account, tmp_path / "parts")
-    assert len(list((tmp_path / "parts" / "spool").glob("statements-*.parquet"))) == 3
+    assert len(list((tmp_path / "parts" / "spo[ol]").glob("statements-*.parquet"))) == 3
     assert parts.statements.collect().equals(whole.statements.collect())
     assert parts.accesses.collect().equals(whole.accesses.collect())
     assert parts.facts == whole.facts
@@ -465,7 +465,7 @@ def test_a_download_that_breaks_off_fails_the_reading(account: SnowflakeServer, 
 
 
 def test_a_spool_folder_that_cannot_be_written_is_named(account: SnowflakeServer, tmp_path: Path) -> None:
-    (tmp_path / "spool" / "query_history-0.parquet").mkdir(parents=True)
+    (tmp_path / "spo[ol]" / "query_history-0.parquet").mkdir(parents=True)
     with pytest.raises(HistoryError, match="QUERY_HISTORY cannot be kept in the spool folder"):
         read(account, tmp_path)
 

@@ -34,7 +34,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 def read(warehouse: Warehouse, tmp_path: Path) -> Any:
     def read(hour: datetime = HOUR, *, now: datetime = LATER, **changes: Any) -> Hour:
         given = {} if "client_id" in changes else {"token": SecretStr(TOKEN)}
-        return read_hour(connection(warehouse, tmp_path, **given | changes), hour, tmp_path / "spool" / "hour", now)
+        return read_hour(connection(warehouse, tmp_path, **given | changes), hour, tmp_path / "spo[ol]" / "hour", now)
 
     return read
 

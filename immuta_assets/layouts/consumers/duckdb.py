@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from immuta_assets.layouts.consumers.location import Location
@@ -49,11 +50,19 @@ def _set_up(location: Location, _: str) -> Iterator[Statement]:
 
 def _external_table(external: ExternalTable) -> str:
     columns = define_columns(external, _TYPES, "duckdb", "{name}")
-    file = quote_literal(external.folder + external.file, "duckdb")
+    file = quote_literal(escape_pattern(external.folder + external.file), "duckdb")
     return (
         f"CREATE OR REPLACE VIEW {render_sql(external.name, 'duckdb')} AS\nSELECT\n{columns}\n"
         f"FROM READ_PARQUET({file}, hive_partitioning = FALSE)"
     )
+
+
+def escape_pattern(path: str) -> str:
+    """Return the pattern that matches this path alone: DuckDB takes every path for a pattern.
+
+    It knows no pattern for a path that holds both a backslash and one of ``[*?``: it finds no file there.
+    """
+    return re.sub(r"([\[*?])", r"[\1]", path)
 
 
 DUCKDB = ConsumerPlatform("duckdb", _TYPES, _ADDRESSES, _set_up, _external_table, external_kind="VIEW")

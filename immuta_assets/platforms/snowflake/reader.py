@@ -152,7 +152,7 @@ class _Reading:
             files = [
                 self._drain_window(cursor, view, statement, number, window) for number, window in enumerate(windows)
             ]
-        return pl.scan_parquet(files)
+        return pl.scan_parquet(files, glob=False)
 
     def _adapt_statement(self, cursor: SnowflakeCursor, view: View) -> str:
         """Return the view's statement for the columns it has in this account; nothing is read to learn them."""
@@ -210,14 +210,14 @@ def _parse_views(reading: _Reading, views: rows.Views, *, settled: bool, warning
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError) as error:
         msg = "a number or a list of objects has a form that Snowflake does not document; see the error's cause."
         raise HistoryError(_compose_message(reading.connection, msg)) from error
-    statements, accesses = (pl.scan_parquet(list(paths)) for paths in zip(*files, strict=True))
+    statements, accesses = (pl.scan_parquet(list(paths), glob=False) for paths in zip(*files, strict=True))
     return Hour(statements, accesses, _gather_facts(reading, views, statements, accesses, warnings))
 
 
 def _save_frames(views: rows.Views, spool: Path, number: int, *, settled: bool) -> tuple[Path, Path]:
     statements, accesses = spool / f"statements-{number}.parquet", spool / f"accesses-{number}.parquet"
     rows.make_accesses(views).sink_parquet(accesses)
-    rows.make_statements(views, pl.scan_parquet(accesses), settled=settled).sink_parquet(statements)
+    rows.make_statements(views, pl.scan_parquet(accesses, glob=False), settled=settled).sink_parquet(statements)
     return statements, accesses
 
 

@@ -118,7 +118,9 @@ def _parse_hour(spool: Path, choice: str, *, settled: bool) -> tuple[pl.LazyFram
 
 
 def _scan_file(spool: Path, name: str) -> pl.LazyFrame:
-    return pl.scan_parquet(spool / f"{name}.parquet").with_columns(pl.col(pl.Datetime).dt.convert_time_zone("UTC"))
+    return pl.scan_parquet(spool / f"{name}.parquet", glob=False).with_columns(
+        pl.col(pl.Datetime).dt.convert_time_zone("UTC")
+    )
 
 
 def _save_parts(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
@@ -128,7 +130,7 @@ def _save_parts(folder: Path, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
     for number, part in enumerate(parts):
         files.append(folder / f"{number}.parquet")
         part.sink_parquet(files[-1], compression="zstd")
-    return pl.scan_parquet(files)
+    return pl.scan_parquet(files, glob=False)
 
 
 def _gather_facts(
