@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 from uuid import uuid4
 
-from immuta_assets.object_store import Store, StoreOptions, open_store, parse, storage_options
+from immuta_assets.object_store import Store, StoreOptions, build_storage_options, open_store, parse
 from immuta_assets.settings import Settings
 
 DRAFTS = ".unfinished"
@@ -55,7 +55,7 @@ class StoreRoot:
 
     def engine_options(self) -> dict[str, str]:
         """Return what Polars and Delta need to reach the place; it holds secrets."""
-        return storage_options(self.uri, self.options) if self.folder is None else {}
+        return build_storage_options(self.uri, self.options) if self.folder is None else {}
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:

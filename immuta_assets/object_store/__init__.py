@@ -63,6 +63,6 @@ def open_store(address: str, options: StoreOptions | None = None) -> Store:
             return adls.connect(parsed, options)
 
 
-def storage_options(address: str, options: StoreOptions) -> dict[str, str]:
+def build_storage_options(address: str, options: StoreOptions) -> dict[str, str]:
     """Stand in until the real one is merged."""
     raise NotImplementedError

@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
@@ -44,14 +44,14 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
         msg = f"Cannot open {address.uri}: it names no account, set AZURE_STORAGE_ACCOUNT_NAME or use abfss://."
         raise StoreError(msg)
     endpoint = os.environ.get("AZURE_STORAGE_ENDPOINT") or os.environ.get("AZURE_ENDPOINT")
-    cloud = _cloud(address.container, account)
+    cloud = _describe_cloud(address.container, account)
     try:
         backend = AzureStore(
             address.container,
             prefix=address.prefix or None,
             account_name=account,
-            client_options=client(endpoint),
-            retry_config=retries(options.patience),
+            client_options=build_client_config(endpoint),
+            retry_config=build_retry_config(options.patience),
         )
     except (BaseError, ValueError):
         msg = f"Cannot open {address.uri}: the credentials are malformed, {cloud.credentials}."
@@ -59,7 +59,7 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
     return CloudStore(address.uri, cloud, backend)
 
 
-def _cloud(container: str, account: str) -> Cloud:
+def _describe_cloud(container: str, account: str) -> Cloud:
     place = f"the container {container} of the account {account}"
     granted = {
         name: f"{' and '.join(actions)} (SAS permissions: {SAS_PERMISSIONS[name]}) on {place}"

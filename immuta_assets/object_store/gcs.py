@@ -14,7 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import GCSStore
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
 _WRITE = (
@@ -41,8 +41,8 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
         backend = GCSStore(
             address.container,
             prefix=address.prefix or None,
-            client_options=client(os.environ.get("GOOGLE_BASE_URL")),
-            retry_config=retries(options.patience),
+            client_options=build_client_config(os.environ.get("GOOGLE_BASE_URL")),
+            retry_config=build_retry_config(options.patience),
         )
     except (BaseError, ValueError, FileNotFoundError):
         msg = f"Cannot open {address.uri}: the credentials cannot be read, {_CREDENTIALS}."

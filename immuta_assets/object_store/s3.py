@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from obstore.store import S3Store
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.interface import StoreError, StoreOptions
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
         address.container,
         prefix=address.prefix or None,
         config=config,
-        client_options=client(endpoint),
-        retry_config=retries(options.patience),
-        credential_provider=_credentials(address, options),
+        client_options=build_client_config(endpoint),
+        retry_config=build_retry_config(options.patience),
+        credential_provider=_find_credentials(address, options),
     )
-    return CloudStore(address.public_uri, _cloud(address, options), backend)
+    return CloudStore(address.public_uri, _describe_cloud(address, options), backend)
 
 
-def _credentials(address: Address, options: StoreOptions) -> S3CredentialProvider:
+def _find_credentials(address: Address, options: StoreOptions) -> S3CredentialProvider:
     import boto3
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
@@ -109,7 +109,7 @@ class _Role:
         }
 
 
-def _cloud(address: Address, options: StoreOptions) -> Cloud:
+def _describe_cloud(address: Address, options: StoreOptions) -> Cloud:
     bucket_arn, profile = f"arn:aws:s3:::{address.container}", address.account
     objects = "/".join(part for part in (bucket_arn, address.prefix, "*") if part)
     key = f", and {' and '.join(KMS_ACTIONS)} on {options.s3_kms_key}" if options.s3_kms_key else ""

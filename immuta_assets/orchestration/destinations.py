@@ -25,18 +25,18 @@ LOOKING = timedelta(seconds=10)
 """How long a store that does not answer is tried: Dagster gives a sensor a minute for everything."""
 
 
-def opened(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
+def bind_open_store(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
     """Return the function that opens the store at a destination, as the settings say."""
     external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
     return partial(open_store, options=StoreOptions(settings.s3_role_arn, external_id, settings.s3_kms_key, patience))
 
 
-def expected(settings: Settings) -> Expected:
+def choose_expected(settings: Settings) -> Expected:
     """Return what must lie at every destination, and by when; raises ``SettingsError`` for layouts there are not."""
     return Expected(choose_layouts(settings), settings.export_timezone, settings.deadline_grace, settings.dump_lead)
 
 
-def freshness(expected: Expected) -> dg.FreshnessPolicy:
+def build_freshness_policy(expected: Expected) -> dg.FreshnessPolicy:
     """Return the freshness of published assets: materialized between 05:00 and the deadline, every day.
 
     It tells when a run published. What lies at the destination is told by the check ``on_time``.

@@ -44,7 +44,7 @@ class Principals(dy.Schema):
         return pl.struct("hour", *ACCOUNT).is_unique()
 
 
-def principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
+def build_principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
     """Return the ``Principals`` of ``IdentifiedStatements`` and their ``Accesses``."""
     hourly = statements.select("query_id", "ended_at", *_RESOLVED, hour=pl.col("ended_at").dt.truncate("1h"))
     counted = hourly.group_by(_KEY).agg(
@@ -54,13 +54,13 @@ def principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame
     )
     numbered = counted.sort("hour", *ACCOUNT).with_row_index("principal")
     return (
-        numbered.join(_samples(hourly, numbered, accesses), on="principal", how="left", maintain_order="left")
+        numbered.join(_sample_objects(hourly, numbered, accesses), on="principal", how="left", maintain_order="left")
         .with_columns(pl.col("sample_objects").fill_null([]))
         .select(Principals.column_names())
     )
 
 
-def _samples(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
+def _sample_objects(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
     """Return ``sample_objects`` per number of a principal: names are long and many, numbers are not."""
     by_query = hourly.join(numbered, on=_KEY, nulls_equal=True).select("query_id", "principal")
     return (
@@ -73,7 +73,7 @@ def _samples(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFram
     )
 
 
-def changed_hours(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.Series:
+def find_changed_hours(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.Series:
     """Return the hours whose events name somebody else than ``users`` would now, sorted, each once.
 
     ``principals`` are the ``Principals`` of all hours, ``users`` the tenant's present ``Users``. An hour changes when

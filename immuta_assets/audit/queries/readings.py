@@ -62,7 +62,7 @@ class Coverage(Readings):
     )
 
 
-def reading(hour: datetime, facts: ReadFacts, read_at: datetime) -> pl.DataFrame:
+def build_reading(hour: datetime, facts: ReadFacts, read_at: datetime) -> pl.DataFrame:
     """Return the row (``Readings``) of an hour that was read at a moment; both have a zone."""
     row = {
         "hour": hour,
@@ -91,7 +91,7 @@ def require_consistent(reading: pl.DataFrame, statements: pl.LazyFrame, accesses
         raise HistoryError(message)
 
 
-def coverage(
+def build_coverage(
     reading: pl.DataFrame,
     statements: pl.LazyFrame,
     events: pl.LazyFrame,
@@ -106,7 +106,7 @@ def coverage(
     withdrawn, ``principals`` the ``Principals``. ``snapshot_at`` has a zone.
     """
     live = events.filter(~pl.col("withdrawn"))
-    parts = [reading.lazy(), _of_events(events), _held(statements, live), _of_principals(principals)]
+    parts = [reading.lazy(), _count_events(events), _count_held(statements, live), _count_statements(principals)]
     row = pl.concat(parts, how="horizontal").with_columns(
         snapshot_at=pl.lit(snapshot_at.astimezone(UTC)), files=pl.lit(_describe_files(files))
     )
@@ -118,7 +118,7 @@ def _describe_files(files: Mapping[str, Committed]) -> pl.Series:
     return pl.Series([described], dtype=Coverage.columns()["files"].dtype)
 
 
-def _of_events(events: pl.LazyFrame) -> pl.LazyFrame:
+def _count_events(events: pl.LazyFrame) -> pl.LazyFrame:
     live = ~pl.col("withdrawn")
     on_object = live & pl.col("object_name").is_not_null()
     mapped = pl.col("targets").list.first().struct.field("id").is_not_null()
@@ -130,13 +130,13 @@ def _of_events(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _held(statements: pl.LazyFrame, live: pl.LazyFrame) -> pl.LazyFrame:
+def _count_held(statements: pl.LazyFrame, live: pl.LazyFrame) -> pl.LazyFrame:
     """Count statements whose objects are awaited and that are not told by an event meanwhile."""
     pending = statements.filter(pl.col("access_state") == "PENDING").select("query_id")
     return pending.join(live.select("query_id"), on="query_id", how="anti").select(held=pl.len())
 
 
-def _of_principals(principals: pl.LazyFrame) -> pl.LazyFrame:
+def _count_statements(principals: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("global_user_id").is_not_null()
     count = pl.col("statements")
     return principals.select(known_statements=count.filter(known).sum(), unknown_statements=count.filter(~known).sum())
