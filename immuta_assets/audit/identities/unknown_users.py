@@ -30,16 +30,23 @@ _USER = ["profile_id", "global_user_id", "iam_id", "user_id", "name"]
 class UnknownUsers(dy.Schema):
     """User names of a platform whose statements nobody in the tenant is known to have run."""
 
-    platform = dy.Enum(list(PLATFORMS), primary_key=True, description="The platform, as ``technology`` of events.")
+    platform = dy.Enum(list(PLATFORMS), primary_key=True, description=f"The platform: {' or '.join(PLATFORMS)}.")
     user_name = dy.String(primary_key=True, description="Name on the platform.")
-    user_email = dy.String(nullable=True, description="E-mail the platform knew last.")
-    kind = dy.Enum(["PERSON", "SERVICE"], description="Kind of principal; a person unless the platform says otherwise.")
-    statements = dy.Int64(min=1, description="Number of statements.")
-    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement.")
-    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement.")
-    sample_objects = dy.List(dy.String(), max_length=MOST_OBJECTS, description="Objects accessed: the first by name.")
+    user_email = dy.String(nullable=True, description="E-mail that the platform knew last; null where it knew none.")
+    kind = dy.Enum(
+        ["PERSON", "SERVICE"],
+        description="Kind of principal: SERVICE, or PERSON, which it is unless the platform says otherwise.",
+    )
+    statements = dy.Int64(min=1, description="Number of statements in all hours that are stored.")
+    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement (UTC).")
+    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement (UTC).")
+    sample_objects = dy.List(
+        dy.String(),
+        max_length=MOST_OBJECTS,
+        description="Full names of objects accessed: the first five by name; empty where none are known.",
+    )
     ambiguous = dy.Bool(description="Whether several users of the tenant fit equally well.")
-    remedy = dy.Enum(list(REMEDIES), description="What to do first.")
+    remedy = dy.Enum(list(REMEDIES), description=f"What to do first: {', '.join(REMEDIES)}.")
     suggestions = dy.List(
         dy.Struct(
             {
@@ -53,7 +60,8 @@ class UnknownUsers(dy.Schema):
             }
         ),
         max_length=MOST_SUGGESTIONS,
-        description="Users of the tenant it may be, the likeliest first, each with the reason in words.",
+        description="Users of the tenant it may be, the likeliest first and at most three, each with a score from 75 "
+        "to 100 and the evidence in words; empty where nobody is alike.",
     )
 
 

@@ -59,11 +59,18 @@ class Status(dy.Schema):
     where nothing is there to divide by.
     """
 
-    connection = dy.String(primary_key=True, description="Connection.")
-    as_of = dy.Datetime(time_zone="UTC", description="Moment of the status.")
-    newest_hour = dy.Datetime(time_zone="UTC", nullable=True, description="Start of the newest covered hour.")
+    connection = dy.String(primary_key=True, description="Name of the connection, as in connections.yaml.")
+    as_of = dy.Datetime(time_zone="UTC", description="Moment of the status (UTC).")
+    newest_hour = dy.Datetime(
+        time_zone="UTC",
+        nullable=True,
+        description="Start of the newest covered hour (UTC); null where none of the last 8 days is covered.",
+    )
     read_until = dy.Datetime(
-        time_zone="UTC", nullable=True, description="Up to when it is read: its end, or the reading if that was before."
+        time_zone="UTC",
+        nullable=True,
+        description="Up to when the connection is read (UTC): the end of the newest covered hour, or its reading if "
+        "that was before; null where none of the last 8 days is covered.",
     )
     sources = dy.List(
         dy.Struct(
@@ -75,29 +82,64 @@ class Status(dy.Schema):
                 "unusually_silent": dy.Bool(),
             }
         ),
-        description="Each source: its latest time seen, how long ago that is, and the hours read since without rows.",
+        description="Each source: its latest time seen (UTC, null for none), how long ago that is, the hours read "
+        "since without rows, and whether those hours all had rows a week before.",
     )
     covered_hours = dy.Int64(min=0, description="Hours covered of the last 72 that have closed.")
     missing_hours = dy.Int64(min=0, description="Closed hours not covered, since the first one covered or planned.")
     due_hours = dy.Int64(min=0, description="Hours that the newest plan asks for and that were not read since.")
-    awaiting_hours = dy.Int64(min=0, description="Hours with statements whose objects are awaited.")
+    awaiting_hours = dy.Int64(min=0, description="Hours covered that hold statements whose objects are awaited.")
     waiting_since = dy.Datetime(
-        time_zone="UTC", nullable=True, description="Since when the hour that waits longest could have been read."
+        time_zone="UTC",
+        nullable=True,
+        description="Since when the hour that waits longest could have been read (UTC); null where none waits.",
     )
     statements = dy.Int64(min=0, description="Statements of the newest 24 hours.")
     events = dy.Int64(min=0, description="Events of the newest 24 hours.")
     unknown_statements = dy.Int64(min=0, description="Statements of unknown users in the newest 24 hours.")
-    unknown_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of statements.")
-    unknown_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    unknown_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of unknown users in the statements of the newest 24 hours; null where there are no "
+        "statements.",
+    )
+    unknown_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (unknown_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     unmapped_objects = dy.Int64(min=0, description="Objects accessed in the newest 24 hours that are no data source.")
-    unmapped_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of objects accessed.")
-    unmapped_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    unmapped_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of unmapped objects in those accessed in the newest 24 hours; null where none were "
+        "accessed.",
+    )
+    unmapped_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (unmapped_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     duplicates = dy.Int64(min=0, description="Further rows of the same statement left out in the newest 24 hours.")
-    duplicate_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of the platform's rows.")
-    duplicate_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    duplicate_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of duplicates in the platform's rows of the newest 24 hours; null where there are no rows.",
+    )
+    duplicate_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (duplicate_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     redacted = dy.Int64(min=0, description="Texts withheld by the platform in the newest 24 hours.")
     withdrawn = dy.Int64(min=0, description="Events of the newest 24 hours that no longer hold.")
-    limits = dy.List(dy.String(), description="What limited the newest reading.")
+    limits = dy.List(dy.String(), description="What limited the newest reading, in words; empty where nothing did.")
 
 
 class Finding(NamedTuple):
