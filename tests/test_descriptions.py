@@ -18,7 +18,7 @@ from immuta_assets.outcomes.profiles import FRAMES
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.tenant.collections import COLLECTIONS
 
-SCHEMAS = {
+SCHEMAS: dict[str, type[dy.Schema]] = {
     **{f"tenant/{name}": schema for name, schema in COLLECTIONS.items()},
     **{f"outcomes/{name}": schema for name, schema in FRAMES.items()},
     **{f"{layout.version}/{table}": schema for layout in LAYOUTS.values() for table, schema in layout.tables.items()},
