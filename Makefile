@@ -30,9 +30,10 @@ ui: .venv/runtime ## open the Dagster UI on the demo; PORT=3000
 test: lint ## everything CI runs: lint, types, tests, coverage
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
 
-lint: .venv/dev ## ruff and mypy
+lint: .venv/dev ## ruff, import arrows and mypy
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/lint-imports --no-cache --no-logo
 	.venv/bin/mypy
 
 bench: .venv/dev ## measure time and memory beside peers, half an hour: tables, and benchmarks/results/*.json

@@ -71,7 +71,7 @@ def _parse_day(text: str, part: str) -> date:
     return day
 
 
-def _path(value: object) -> object:
+def _parse_path(value: object) -> object:
     # Path("s3://bucket") and Path("~/x") would silently become folders named "s3:" and "~".
     if "://" in str(value) or str(value).startswith("~"):
         msg = "neither a URI nor ~ is a path"
@@ -79,35 +79,39 @@ def _path(value: object) -> object:
     return value
 
 
-def _address(value: object) -> object:
+def _parse_address(value: object) -> object:
     try:
         return parse(str(value)).uri
     except StoreError as error:
         raise ValueError(str(error)) from error
 
 
-def _destinations(value: object) -> object:
-    return tuple(_address(part.strip()) for part in str(value).split(",")) if isinstance(value, str | Path) else value
+def _parse_destinations(value: object) -> object:
+    return (
+        tuple(_parse_address(part.strip()) for part in str(value).split(","))
+        if isinstance(value, str | Path)
+        else value
+    )
 
 
-def _words(value: object) -> object:
+def _parse_words(value: object) -> object:
     return tuple(map(SecretStr, value.split())) if isinstance(value, str) else value
 
 
-def _layouts(value: object) -> object:
+def _parse_layout_choices(value: object) -> object:
     return parse_layouts(value) if isinstance(value, str) else value
 
 
-def _duration(value: object) -> object:
+def _parse_duration(value: object) -> object:
     short = re.fullmatch(r"(?=\d)(\d+h)?(\d+m)?", "0m" if value == "0" else str(value), re.ASCII)
     return f"PT{short[0].upper()}" if short else value
 
 
-def _below_dagster_home(name: str) -> Path:
+def _find_demo_folder(name: str) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or "dagster_home") / "demo" / name
 
 
-def _setting(description: str, *, allowed: str, **options: Any) -> Any:  # noqa: ANN401  # as pydantic.Field
+def _define_setting(description: str, *, allowed: str, **options: Any) -> Any:  # noqa: ANN401  # as pydantic.Field
     return Field(description=description, json_schema_extra={"allowed": allowed}, **options)
 
 
@@ -118,86 +122,88 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    tenant: Annotated[str, BeforeValidator(_path)] = _setting(
+    tenant: Annotated[str, BeforeValidator(_parse_path)] = _define_setting(
         "Folder of the tenant dump; `{export_day}` in it stands for the export day (YYYY-MM-DD).",
         allowed="the path of a local folder, which may hold {export_day}",
-        default_factory=lambda: str(_below_dagster_home("tenant")),
+        default_factory=lambda: str(_find_demo_folder("tenant")),
     )
-    store: Annotated[str, BeforeValidator(_address)] = _setting(
+    store: Annotated[str, BeforeValidator(_parse_address)] = _define_setting(
         "Where the assets' Parquet files lie: a folder, s3://, abfss://, az:// or gs://.",
         allowed=ADDRESS,
-        default_factory=lambda: str(_below_dagster_home("store")),
+        default_factory=lambda: str(_find_demo_folder("store")),
     )
-    destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_destinations)] = _setting(
+    destination: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_destinations)] = _define_setting(
         "Where the files of the export are published: folders, s3://, abfss://, az:// or gs://, separated by commas.",
         allowed=f"addresses separated by commas, each of them {ADDRESS}",
-        default_factory=lambda: (str(_below_dagster_home("published")),),
+        default_factory=lambda: (str(_find_demo_folder("published")),),
         min_length=1,
     )
-    max_shrink: float = _setting(
+    max_shrink: float = _define_setting(
         "Share of its rows that a table may lose from one publication to the next.",
         allowed="a number from 0 to 1 such as 0.3",
         default=0.3,
         ge=0,
         le=1,
     )
-    s3_role_arn: str | None = _setting(
+    s3_role_arn: str | None = _define_setting(
         "Role that is assumed to publish on S3, at addresses without a profile; by default none.",
         allowed="arn:aws:iam::<account>:role/<name>",
         default=None,
     )
-    s3_external_id: SecretStr | None = _setting("External id that goes with the role.", allowed="text", default=None)
-    s3_kms_key: str | None = _setting(
+    s3_external_id: SecretStr | None = _define_setting(
+        "External id that goes with the role.", allowed="text", default=None
+    )
+    s3_kms_key: str | None = _define_setting(
         "Key by which S3 encrypts what is published; by default the bucket's own.",
         allowed="the id or the ARN of a KMS key",
         default=None,
     )
-    deadline_grace: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+    deadline_grace: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How long after 05:00 the files of an export day are overdue.",
         allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
         default=timedelta(hours=2),
         ge=timedelta(0),
         lt=timedelta(days=1),
     )
-    notify: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = _setting(
+    notify: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_parse_words)] = _define_setting(
         "Addresses, in the form of apprise and separated by blanks, that are told of what fails; by default the log.",
         allowed="addresses such as mailto://… or slack://…, separated by blanks",
         default=(),
     )
-    notify_every: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+    notify_every: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How often they are told again of what is still wrong.",
         allowed="a duration above 0 such as 30m or 6h",
         default=timedelta(hours=6),
         gt=timedelta(0),
     )
-    ui: str = _setting(
+    ui: str = _define_setting(
         "Address of Dagster's UI, for links in notifications.",
         allowed="an address such as https://dagster.example.com",
         default="http://127.0.0.1:3000",
         pattern="^https?://",
     )
-    connections: Annotated[Path, BeforeValidator(_path)] = _setting(
+    connections: Annotated[Path, BeforeValidator(_parse_path)] = _define_setting(
         "File that names the data platforms whose query history is read; without it none is.",
         allowed="the path of a local YAML file",
-        default_factory=lambda: _below_dagster_home("tenant") / "connections.yaml",
+        default_factory=lambda: _find_demo_folder("tenant") / "connections.yaml",
     )
-    start: date = _setting(
+    start: date = _define_setting(
         "First day (UTC) whose hours of query history can be read.",
         allowed="a date such as 2025-01-01",
         default=date(2025, 1, 1),
     )
-    export_timezone: ZoneInfo = _setting(
+    export_timezone: ZoneInfo = _define_setting(
         "Time zone of the daily export at 05:00.",
         allowed="an IANA time zone such as Europe/Berlin",
         default=ZoneInfo("UTC"),
     )
-    layouts: Annotated[tuple[LayoutChoice, ...], NoDecode, BeforeValidator(_layouts)] = _setting(
+    layouts: Annotated[tuple[LayoutChoice, ...], NoDecode, BeforeValidator(_parse_layout_choices)] = _define_setting(
         "Versions of the export that are published, separated by commas; one with a date until that export day.",
         allowed="versions separated by commas such as prpr2 or prpr1:2027-01-31,prpr2",
         default=(LayoutChoice("prpr2"),),
         min_length=1,
     )
-    dump_lead: Annotated[timedelta, BeforeValidator(_duration)] = _setting(
+    dump_lead: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How long before 05:00 a dump already belongs to the export day that then begins.",
         allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
         default=timedelta(0),
@@ -219,8 +225,8 @@ def load(**options: object) -> Settings:
 
     Raises ``SettingsError`` for wrong values and for ``IMMUTA_ASSETS_*`` variables that are no settings.
     """
-    given = _given()
-    problems = [_unknown(name) for name in sorted(given.keys() - VARIABLES.keys())]
+    given = _read_variables()
+    problems = [_describe_unknown(name) for name in sorted(given.keys() - VARIABLES.keys())]
     values = given | {PREFIX + field.upper(): value for field, value in options.items()}
     try:
         settings = Settings(**options)  # type: ignore[arg-type]  # Pydantic checks each against its field
@@ -232,7 +238,7 @@ def load(**options: object) -> Settings:
     return settings
 
 
-def _given() -> dict[str, object]:
+def _read_variables() -> dict[str, object]:
     try:
         variables = dotenv_values(ENV_FILE) | os.environ
     except (OSError, UnicodeDecodeError) as error:
@@ -241,7 +247,7 @@ def _given() -> dict[str, object]:
     return {name.upper(): value for name, value in variables.items() if name.upper().startswith(PREFIX)}
 
 
-def _unknown(name: str) -> str:
+def _describe_unknown(name: str) -> str:
     (nearest,) = get_close_matches(name, VARIABLES, n=1, cutoff=0)
     return f"{name} is not a setting; did you mean {nearest}?"
 

@@ -14,7 +14,7 @@ import dataframely as dy
 import polars as pl
 from hypothesis import strategies as st
 
-from immuta_assets.audit.identities.principals import principals
+from immuta_assets.audit.identities.principals import build_principals
 from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.platforms.hour import HOUR
@@ -66,7 +66,7 @@ def principals_of(
 ) -> pl.LazyFrame:
     """Return the ``Principals`` of statements with the names of their objects, as ``users`` were known then."""
     statements = resolve_identities(statements_of([row for row, _ in history]), frame(Users, users), platform)
-    return principals(statements, accesses_of([names for _, names in history]))
+    return build_principals(statements, accesses_of([names for _, names in history]))
 
 
 def accesses_of(objects: Sequence[Collection[str]]) -> pl.LazyFrame:

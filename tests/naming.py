@@ -36,8 +36,8 @@ PARTICIPLES = frozenset(Path(__file__).with_name("participles.txt").read_text(en
 NOUNS = frozenset({"embed", "exceed", "feed", "need", "seed", "speed", "bring", "mapping", "ring", "string"})
 """Single words that end like participles and are none."""
 
-FOREIGN = frozenset({"hexdigest", "main"})
-"""``hashlib``'s method and the entry point of a program."""
+FOREIGN = frozenset({"hexdigest", "main", "warning"})
+"""``hashlib``'s and ``logging``'s methods, and the entry point of a program."""
 
 ENDINGS = ("ed", "ing", "ly")
 

@@ -7,14 +7,30 @@ from collections.abc import Iterator
 import dataframely as dy
 import pytest
 
+from immuta_assets.audit.identities.principals import Principals
+from immuta_assets.audit.identities.unknown_users import UnknownUsers
+from immuta_assets.audit.queries.events import QueryEvents
+from immuta_assets.audit.queries.plan import Plan
+from immuta_assets.audit.queries.readings import Coverage, Readings
+from immuta_assets.audit.queries.status import Status
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.outcomes.profiles import FRAMES
+from immuta_assets.platforms.history import Accesses, Statements
 from immuta_assets.tenant.collections import COLLECTIONS
 
-SCHEMAS = {
+SCHEMAS: dict[str, type[dy.Schema]] = {
     **{f"tenant/{name}": schema for name, schema in COLLECTIONS.items()},
     **{f"outcomes/{name}": schema for name, schema in FRAMES.items()},
     **{f"{layout.version}/{table}": schema for layout in LAYOUTS.values() for table, schema in layout.tables.items()},
+    "query_history/statements": Statements,
+    "query_history/accesses": Accesses,
+    "query_history/readings": Readings,
+    "query_history/plan": Plan,
+    "audit/query_events": QueryEvents,
+    "audit/principals": Principals,
+    "audit/coverage": Coverage,
+    "audit/status": Status,
+    "audit/unknown_users": UnknownUsers,
 }
 
 

@@ -44,10 +44,10 @@ def diagnose(*, notify: Notify = False, as_json: Json = False) -> None:
 def _try_everything(settings: Settings, *, notify: bool) -> Iterator[Diagnosis]:
     """Try whatever the settings name, one after the other."""
     from immuta_assets.health import doctor  # noqa: PLC0415
-    from immuta_assets.orchestration.destinations import opened  # noqa: PLC0415
+    from immuta_assets.orchestration.destinations import bind_open_store  # noqa: PLC0415
     from immuta_assets.orchestration.doctor import diagnose_dagster  # noqa: PLC0415
     from immuta_assets.platforms.registry import count_hours  # noqa: PLC0415
 
-    yield from doctor.diagnose_settings(settings, opened(settings), count_hours, datetime.now(UTC))
+    yield from doctor.diagnose_settings(settings, bind_open_store(settings), count_hours, datetime.now(UTC))
     yield from doctor.diagnose_notifications(settings.notify, send=notify)
     yield from diagnose_dagster(settings, os.environ.get("DAGSTER_HOME"))

@@ -23,7 +23,7 @@ from immuta_assets.cli.run import find_connection, load_connections, open_instan
 from immuta_assets.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
-    from immuta_assets.orchestration.run import Ingested
+    from immuta_assets.orchestration.run import IngestResult
 
 ConnectionNames = Annotated[
     list[str] | None,
@@ -69,7 +69,7 @@ def _list_hours(count: int) -> list[str]:
     return [hour_key(open_hour - timedelta(hours=ago)) for ago in range(count, 0, -1)]
 
 
-def _run_side_by_side(tasks: Sequence[Callable[[], Ingested]]) -> list[Ingested]:
+def _run_side_by_side(tasks: Sequence[Callable[[], IngestResult]]) -> list[IngestResult]:
     """Do several tasks in processes of their own, as many at a time as there are processors.
 
     The results come in the order in which the tasks were done, so that the last has seen what all have stored.
@@ -81,7 +81,7 @@ def _run_side_by_side(tasks: Sequence[Callable[[], Ingested]]) -> list[Ingested]
         return [done.result() for done in as_completed([pool.submit(task) for task in tasks])]
 
 
-def _ingest(settings: Settings, name: str, hours: list[str]) -> Ingested:
+def _ingest(settings: Settings, name: str, hours: list[str]) -> IngestResult:
     """Read hours of a connection; none stand for those that are due."""
     from immuta_assets.orchestration.run import run_due, run_ingest  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def _ingest(settings: Settings, name: str, hours: list[str]) -> Ingested:
         return run_due(settings, name, moment=datetime.now(UTC), instance=instance, progress=tell_step)
 
 
-def _print_results(settings: Settings, results: Sequence[Ingested]) -> None:
+def _print_results(settings: Settings, results: Sequence[IngestResult]) -> None:
     rows = {asset: count for result in results for asset, count in result.rows.items()}
     _print_rows(dict(sorted(rows.items())))
     _print_unknown(settings)

@@ -33,10 +33,10 @@ def judge_status(*, as_json: Json = False) -> None:
     """
     with console.report_errors():
         from immuta_assets.health import status  # noqa: PLC0415
-        from immuta_assets.orchestration.destinations import expected, opened  # noqa: PLC0415
+        from immuta_assets.orchestration.destinations import bind_open_store, choose_expected  # noqa: PLC0415
 
         settings = load()
-        health = status.judge_health(settings, opened(settings), expected(settings), datetime.now(UTC))
+        health = status.judge_health(settings, bind_open_store(settings), choose_expected(settings), datetime.now(UTC))
         if as_json:
             typer.echo(json.dumps(status.build_report(health), indent=2, ensure_ascii=False))
         else:

@@ -11,14 +11,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 from uuid import uuid4
 
-from immuta_assets.object_store import Store, StoreOptions, open_store, parse, storage_options
+from immuta_assets.object_store import AssumedRole, Store, StoreOptions, build_storage_options, open_store, parse
 from immuta_assets.settings import Settings
+
+LOOKING = timedelta(seconds=10)
+"""How long a store that does not answer is tried: Dagster gives a sensor a minute for everything."""
+WRITING = timedelta(minutes=2)
+"""How long one is tried that data is written to."""
 
 DRAFTS = ".unfinished"
 """Folder of the drafts on a local disk; it lies in the root, so that a rename can place them."""
@@ -55,7 +61,7 @@ class StoreRoot:
 
     def engine_options(self) -> dict[str, str]:
         """Return what Polars and Delta need to reach the place; it holds secrets."""
-        return storage_options(self.uri, self.options) if self.folder is None else {}
+        return build_storage_options(self.uri, self.options) if self.folder is None else {}
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
@@ -93,7 +99,17 @@ class StoreRoot:
 
 def open_root(settings: Settings) -> StoreRoot:
     """Return where the settings say that everything is stored; nothing is read yet."""
-    return StoreRoot(settings.store)
+    return StoreRoot(settings.store, find_store_options(settings, settings.store, WRITING))
+
+
+def find_store_options(settings: Settings, address: str, patience: timedelta = LOOKING) -> StoreOptions:
+    """Return the options for an address: the role is for those of S3 that name no profile."""
+    parsed = parse(address)
+    role = None
+    if settings.s3_role_arn and parsed.scheme == "s3" and not parsed.account:
+        external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
+        role = AssumedRole(settings.s3_role_arn, external_id)
+    return StoreOptions(role, settings.s3_kms_key, patience)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 
 from immuta_assets.audit.queries.plan import Plan
-from immuta_assets.audit.queries.status import LOOK_BACK, Finding, findings, status
+from immuta_assets.audit.queries.status import LOOK_BACK, Finding, build_status, list_findings
 from immuta_assets.audit.stored import open_connection_data
 from immuta_assets.datasets.root import open_root
 from immuta_assets.object_store import StoreError
@@ -97,9 +97,9 @@ def judge_ingestion(
     ``coverage`` holds rows of ``Coverage`` of at least the last 8 days, ``plans`` those of each connection's newest
     ``Plan``; both with a column ``connection``. A connection without rows was never read.
     """
-    frame = status(coverage, plans, now)
+    frame = build_status(coverage, plans, now)
     rows = {row["connection"]: row for row in frame.iter_rows(named=True)}
-    found = findings(frame)
+    found = list_findings(frame)
     return [
         _judge_connection(name, rows.get(name, {}), [each for each in found if each.connection == name], now)
         for name in connections
@@ -133,4 +133,4 @@ def _describe_connection(name: str, newest_hour: datetime | None, found: Sequenc
             f"`immuta-assets ingest --connection {name}`, and `immuta-assets doctor`, which says whether connection, "
             f"daemon and schedule work. If hours are read there, IMMUTA_ASSETS_STORE names another store here."
         )
-    yield from (each.told for each in found)
+    yield from (each.message for each in found)

@@ -1,7 +1,7 @@
 """Notifications: how a message reaches people, by any service that apprise speaks, or else by the log.
 
 Add here what concerns the way of a message. What it says, and when it is sent, belongs to ``incidents`` and to the
-sensors. A message holds nothing about a person: errors pass through ``without_people``. Addresses hold secrets and are
+sensors. A message holds nothing about a person: errors pass through ``redact_people``. Addresses hold secrets and are
 shown nowhere.
 """
 
@@ -76,7 +76,7 @@ class Notifier:
         return len(failed) < max(len(self._addresses), 1)
 
 
-def without_people(text: str) -> str:
+def redact_people(text: str) -> str:
     """Return a text without what may be about a person: values in quotes, mail addresses, and what is long."""
     bare = _MAIL.sub("…", _QUOTED.sub("'…'", text))
     return bare if len(bare) <= _LONGEST else f"{bare[: _LONGEST - 1]}…"

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from immuta_assets.frames import contract
-from immuta_assets.object_store.files import replacing
+from immuta_assets.object_store.files import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def write_table(frame: pl.LazyFrame, schema: type[dy.Schema], path: Path, *, exp
     ``export_date`` (UTC without a zone) is kept in the footer too, so that an empty table has one. Raises
     ``LayoutError`` where the frame breaks the contract of ``schema``.
     """
-    with replacing(path) as file:
+    with replace_file(path) as file:
         stream_table(frame, schema, file, path, export_date=export_date)
     logger.info("wrote %s (%s bytes)", path.name, f"{path.stat().st_size:,}")
 

@@ -54,10 +54,10 @@ __all__ = [
     "StoreOptions",
     "Stored",
     "UnavailableError",
+    "build_storage_options",
     "open_store",
     "parse",
     "prove_conditional_put",
-    "storage_options",
 ]
 
 
@@ -74,7 +74,7 @@ def open_store(address: str, options: StoreOptions | None = None) -> Store:
     return _load_cloud(parsed.scheme).connect(parsed, options)
 
 
-def storage_options(address: str, options: StoreOptions | None = None) -> dict[str, str]:
+def build_storage_options(address: str, options: StoreOptions | None = None) -> dict[str, str]:
     """Return what an engine of its own (deltalake, Polars) needs to reach an address: credentials, region, endpoint.
 
     The engine takes them with the address' ``public_uri``. They hold secrets in clear: never log or print them. On S3
@@ -83,7 +83,7 @@ def storage_options(address: str, options: StoreOptions | None = None) -> dict[s
     """
     options, parsed = options or StoreOptions(), parse(address)
     check_credentials(parsed, options.credentials)
-    return {} if parsed.scheme == "file" else _load_cloud(parsed.scheme).storage_options(parsed, options)
+    return {} if parsed.scheme == "file" else _load_cloud(parsed.scheme).build_storage_options(parsed, options)
 
 
 class _Cloud(Protocol):
@@ -91,7 +91,7 @@ class _Cloud(Protocol):
 
     def connect(self, address: Address, options: StoreOptions) -> Store: ...
 
-    def storage_options(self, address: Address, options: StoreOptions) -> dict[str, str]: ...
+    def build_storage_options(self, address: Address, options: StoreOptions) -> dict[str, str]: ...
 
 
 def _load_cloud(scheme: str) -> _Cloud:

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.credentials import AccountKey, ClientSecret, SasToken, StoreOptions, refuse_variables
 from immuta_assets.object_store.interface import StoreError
 
@@ -56,8 +56,8 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
             prefix=address.prefix or None,
             account_name=account,
             config=_choose_principal(address, options),
-            client_options=client(endpoint),
-            retry_config=retries(options.patience),
+            client_options=build_client_config(endpoint),
+            retry_config=build_retry_config(options.patience),
             credential_provider=_choose_credential(options),
         )
     except (BaseError, ValueError):
@@ -66,13 +66,13 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
     return CloudStore(address.uri, cloud, backend)
 
 
-def storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
-    """Return the options of ``object_store.storage_options``; an engine reads Azure's own variables besides."""
+def build_storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
+    """Return the options of ``object_store.build_storage_options``; an engine reads Azure's own variables besides."""
     endpoint = _find_endpoint()
     given = {
         "azure_storage_account_name": _find_account(address),
         "azure_storage_endpoint": endpoint,
-        "azure_allow_http": str(client(endpoint)["allow_http"]).lower(),
+        "azure_allow_http": str(build_client_config(endpoint)["allow_http"]).lower(),
     }
     match options.credentials:
         case SasToken(token):

@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
-from immuta_assets.object_store.files import replacing
+from immuta_assets.object_store.files import replace_file
 from immuta_assets.object_store.interface import (
     ConflictError,
     Listed,
@@ -133,7 +133,7 @@ class CloudStore:
         """Upload a local file in parts; return the new tag."""
         with path.open("rb") as file:
             result = self._ask("write", key, lambda: obstore.put(self.backend, key, file, chunk_size=CHUNK))
-        return self._written(key, result)
+        return self._find_tag(key, result)
 
     def put_bytes(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> str:
         """Write ``data`` where the condition holds; see ``Store``."""
@@ -146,7 +146,7 @@ class CloudStore:
             if present and present.size == len(data) and self.read(key) == data:
                 return present.etag
             raise
-        return self._written(key, result)
+        return self._find_tag(key, result)
 
     def read(self, key: str) -> bytes:
         """Return the content, or raise ``MissingError``."""
@@ -155,17 +155,17 @@ class CloudStore:
     def get_file(self, key: str, path: Path) -> None:
         """Download to a local file; raise ``MissingError`` where there is none."""
         chunks = self._ask("read", key, lambda: iter(obstore.get(self.backend, key).stream(min_chunk_size=CHUNK)))
-        with replacing(path) as file:
+        with replace_file(path) as file:
             while chunk := self._ask("read", key, lambda: next(chunks, None)):
                 file.write(chunk)
 
     def head(self, key: str) -> Stored | None:
         """Return what is known of an object; none where it is missing from a container that exists."""
         try:
-            found = self._ask("read", key, lambda: self._meta(key))
+            found = self._ask("read", key, lambda: self._read_meta(key))
         except MissingError:
             return None
-        return Stored(found["size"], _tag(found[self.cloud.tag]), found["last_modified"])
+        return Stored(found["size"], _require_tag(found[self.cloud.tag]), found["last_modified"])
 
     def list(self, prefix: str = "") -> Sequence[Listed]:
         """Return the objects below the folder ``prefix``, by key."""
@@ -180,7 +180,7 @@ class CloudStore:
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the cloud; one that is too large for that passes through a local file."""
         limit = self.cloud.largest_copy
-        if limit and self._ask("copy", source, lambda: self._meta(source))["size"] > limit:
+        if limit and self._ask("copy", source, lambda: self._read_meta(source))["size"] > limit:
             with TemporaryDirectory() as folder:
                 self.get_file(source, Path(folder, "copy"))
                 self.put_file(Path(folder, "copy"), target)
@@ -194,11 +194,13 @@ class CloudStore:
         except MissingError:
             return
 
-    def _written(self, key: str, result: PutResult) -> str:
+    def _find_tag(self, key: str, result: PutResult) -> str:
         # Not every cloud shows the tag of what was uploaded in parts.
-        return result[self.cloud.tag] or _tag(self._ask("read", key, lambda: self._meta(key))[self.cloud.tag])
+        return result[self.cloud.tag] or _require_tag(
+            self._ask("read", key, lambda: self._read_meta(key))[self.cloud.tag]
+        )
 
-    def _meta(self, key: str) -> ObjectMeta:
+    def _read_meta(self, key: str) -> ObjectMeta:
         try:
             return obstore.head(self.backend, key)
         except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
@@ -209,30 +211,30 @@ class CloudStore:
         try:
             return request()
         except (BaseError, FileNotFoundError) as error:
-            problem = _explained(error, operation, f"{self.uri}/{key}".rstrip("/"), self.cloud)
+            problem = _explain_error(error, operation, f"{self.uri}/{key}".rstrip("/"), self.cloud)
         # Outside the handler, so that obstore's own text, which may quote addresses and headers, goes no further.
         raise problem
 
 
-def client(endpoint: str | None) -> ClientConfig:
+def build_client_config(endpoint: str | None) -> ClientConfig:
     """Return how to talk to ``endpoint``: encrypted, unless its own address says http; slow is fine, silent is not."""
     plain = (endpoint or "").startswith("http://")
     return {"allow_http": plain, "timeout": timedelta(hours=1), "read_timeout": timedelta(minutes=2)}
 
 
-def retries(patience: timedelta) -> RetryConfig:
+def build_retry_config(patience: timedelta) -> RetryConfig:
     """Return how long obstore keeps trying; how often and how fast is its own choice."""
     return {"retry_timeout": patience}
 
 
-def _tag(tag: str | None) -> str:
+def _require_tag(tag: str | None) -> str:
     if tag is None:
         msg = "The store answered without a tag of the object, so it is none of those that are supported."
         raise StoreError(msg)
     return tag
 
 
-def _explained(error: Exception, operation: Operation, place: str, cloud: Cloud) -> StoreError:
+def _explain_error(error: Exception, operation: Operation, place: str, cloud: Cloud) -> StoreError:
     text = f"{operation} {type(error).__name__}: {error}"
     rule, found = next((rule, found) for rule in _RULES if (found := re.search(rule.pattern, text)))
     words = found.groupdict() | {"cloud": cloud, "permission": cloud.permissions[operation]}

@@ -14,11 +14,11 @@ from typing import IO
 from uuid import uuid4
 
 UNFINISHED = ".unfinished"
-"""How the temporary files end that ``replacing`` makes."""
+"""How the temporary files end that ``replace_file`` makes."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write that takes the place of ``path`` once it is complete and on disk.
 
     Where the block fails, ``path`` is as before and nothing lies beside it. Its folder is made where it is missing.
@@ -37,6 +37,6 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what ``replacing`` had begun in a folder when its process was killed; nobody else may write there."""
+    """Remove what ``replace_file`` had begun in a folder when its process was killed; nobody else may write there."""
     for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from immuta_assets.object_store.files import UNFINISHED, remove_unfinished, replacing
+from immuta_assets.object_store.files import UNFINISHED, remove_unfinished, replace_file
 from immuta_assets.object_store.interface import (
     ConflictError,
     Listed,
@@ -56,45 +56,45 @@ class FolderStore:
 
     def put_file(self, path: Path, key: str) -> str:
         """Write a local file in place of what is there; return the new tag."""
-        with path.open("rb") as source, self._writing(key) as target:
-            with replacing(target) as file:
+        with path.open("rb") as source, self._open_to_write(key) as target:
+            with replace_file(target) as file:
                 shutil.copyfileobj(source, file)
-            return _tag(target.stat())
+            return _make_tag(target.stat())
 
     def put_bytes(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> str:
         """Write ``data`` where the condition holds; see ``Store``."""
-        with self._writing(key) as target:
-            present = _facts(target)
-            if not (if_absent or if_match) or (present and _tag(present)) == if_match:
-                with replacing(target) as file:
+        with self._open_to_write(key) as target:
+            present = _read_facts(target)
+            if not (if_absent or if_match) or (present and _make_tag(present)) == if_match:
+                with replace_file(target) as file:
                     file.write(data)
             elif not (present and target.read_bytes() == data):
                 msg = f"Cannot write {target}: it is not what it was, somebody else wrote it, read it anew."
                 raise ConflictError(msg)
-            return _tag(target.stat())
+            return _make_tag(target.stat())
 
     def read(self, key: str) -> bytes:
         """Return the content, or raise ``MissingError``."""
-        with self._reading(key) as file:
+        with self._open_to_read(key) as file:
             return file.read()
 
     def get_file(self, key: str, path: Path) -> None:
         """Write the content to another file; raise ``MissingError`` where there is none."""
-        with self._reading(key) as source, replacing(path) as file:
+        with self._open_to_read(key) as source, replace_file(path) as file:
             shutil.copyfileobj(source, file)
 
     def head(self, key: str) -> Stored | None:
         """Return what is known of a file; none where it is missing."""
-        path = self._path(key)
-        with _explained("read", path):
-            facts = _facts(path)
-        return facts and Stored(facts.st_size, _tag(facts), datetime.fromtimestamp(facts.st_mtime, UTC))
+        path = self._locate(key)
+        with _explain_errors("read", path):
+            facts = _read_facts(path)
+        return facts and Stored(facts.st_size, _make_tag(facts), datetime.fromtimestamp(facts.st_mtime, UTC))
 
     def list(self, prefix: str = "") -> Sequence[Listed]:
         """Return the files below the folder ``prefix``, by key, without those that are being written."""
-        root = self._path(prefix)
-        with _explained("list", root):
-            found = [(path.relative_to(self.folder).as_posix(), _facts(path)) for path in _files(root)]
+        root = self._locate(prefix)
+        with _explain_errors("list", root):
+            found = [(path.relative_to(self.folder).as_posix(), _read_facts(path)) for path in _walk_files(root)]
         listed = (
             Listed(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC)) for key, facts in found if facts
         )
@@ -102,45 +102,45 @@ class FolderStore:
 
     def move(self, source: str, target: str) -> None:
         """Put a file in the place of another by renaming it, which takes no space."""
-        with self._writing(target) as path, self._reading(source):
-            self._path(source).replace(path)
-        _sync(self._path(source).parent)
+        with self._open_to_write(target) as path, self._open_to_read(source):
+            self._locate(source).replace(path)
+        _sync_folder(self._locate(source).parent)
 
     def delete(self, key: str) -> None:
         """Remove a file; it need not be there."""
-        path = self._path(key)
-        with _explained("delete", path):
+        path = self._locate(key)
+        with _explain_errors("delete", path):
             if path.parent.is_dir():
                 path.unlink(missing_ok=True)
-                _sync(path.parent)
+                _sync_folder(path.parent)
 
-    def _path(self, key: str) -> Path:
+    def _locate(self, key: str) -> Path:
         if ".." in Path(key).parts or Path(key).is_absolute():
             msg = f"The key {key!r} leads out of the store."
             raise ValueError(msg)
         return self.folder / key
 
     @contextmanager
-    def _reading(self, key: str) -> Iterator[IO[bytes]]:
-        path = self._path(key)
-        with _explained("read", path), path.open("rb") as file:
+    def _open_to_read(self, key: str) -> Iterator[IO[bytes]]:
+        path = self._locate(key)
+        with _explain_errors("read", path), path.open("rb") as file:
             yield file
 
     @contextmanager
-    def _writing(self, key: str) -> Iterator[Path]:
+    def _open_to_write(self, key: str) -> Iterator[Path]:
         """Keep others from writing in the folder of ``key`` meanwhile; afterwards its entries are on disk."""
-        path = self._path(key)
-        with _explained("write", path):
+        path = self._locate(key)
+        with _explain_errors("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path.parent):
+            with _lock_folder(path.parent):
                 remove_unfinished(path.parent)
                 yield path
             for folder in path.relative_to(self.folder).parents:
-                _sync(self.folder / folder)
+                _sync_folder(self.folder / folder)
 
 
 @contextmanager
-def _explained(action: str, path: Path) -> Iterator[None]:
+def _explain_errors(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
@@ -153,7 +153,7 @@ def _explained(action: str, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -162,7 +162,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -170,23 +170,23 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _facts(path: Path) -> os.stat_result | None:
+def _read_facts(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except FileNotFoundError:
         return None
 
 
-def _tag(facts: os.stat_result) -> str:
+def _make_tag(facts: os.stat_result) -> str:
     # Every write makes a new file: another inode, or at least another time.
     return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, _, names in os.walk(folder, onerror=_unless_missing):
+def _walk_files(folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder, onerror=_raise_unless_missing):
         yield from (Path(root, name) for name in names if not name.endswith(UNFINISHED))
 
 
-def _unless_missing(error: OSError) -> None:
+def _raise_unless_missing(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error

@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import GCSStore
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.credentials import ServiceAccountFile, StoreOptions, refuse_variables
 from immuta_assets.object_store.interface import StoreError
 
@@ -48,8 +48,8 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
             address.container,
             prefix=address.prefix or None,
             config=config,
-            client_options=client(os.environ.get("GOOGLE_BASE_URL")),
-            retry_config=retries(options.patience),
+            client_options=build_client_config(os.environ.get("GOOGLE_BASE_URL")),
+            retry_config=build_retry_config(options.patience),
         )
     except (BaseError, ValueError, FileNotFoundError):
         msg = f"Cannot open {address.uri}: the credentials cannot be read, {_CREDENTIALS}."
@@ -59,8 +59,8 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
     return CloudStore(address.uri, Cloud(place, granted, _CREDENTIALS, tag="version"), backend)
 
 
-def storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
-    """Return the options of ``object_store.storage_options``; an engine reads Google's own variables besides."""
+def build_storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
+    """Return the options of ``object_store.build_storage_options``; an engine reads Google's own variables besides."""
     return {f"google_{name}": str(value) for name, value in _choose_account(address, options).items()}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from obstore.store import S3Store
 
 from immuta_assets.object_store.addresses import Address
-from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, client, retries
+from immuta_assets.object_store.cloud import Cloud, CloudStore, Operation, build_client_config, build_retry_config
 from immuta_assets.object_store.credentials import AccessKey, AssumedRole, Profile, StoreOptions, refuse_variables
 from immuta_assets.object_store.interface import StoreError
 
@@ -66,15 +66,15 @@ def connect(address: Address, options: StoreOptions) -> CloudStore:
         address.container,
         prefix=address.prefix or None,
         config=config,
-        client_options=client(endpoint),
-        retry_config=retries(options.patience),
+        client_options=build_client_config(endpoint),
+        retry_config=build_retry_config(options.patience),
         credential_provider=_find_credentials(address, options),
     )
-    return CloudStore(address.public_uri, _cloud(address, options), backend)
+    return CloudStore(address.public_uri, _describe_cloud(address, options), backend)
 
 
-def storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
-    """Return the options of ``object_store.storage_options``; keys of a role or a profile are asked for now."""
+def build_storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
+    """Return the options of ``object_store.build_storage_options``; keys of a role or a profile are asked for now."""
     provider, endpoint = _find_credentials(address, options), _find_endpoint()
     key = _fetch_key(provider, address, options)
     if not key["token"]:
@@ -85,7 +85,7 @@ def storage_options(address: Address, options: StoreOptions) -> dict[str, str]:
         "aws_session_token": key["token"],
         "aws_region": provider.config.get("region", _DEFAULT_REGION),
         "aws_endpoint_url": endpoint,
-        "aws_allow_http": str(client(endpoint)["allow_http"]).lower(),
+        "aws_allow_http": str(build_client_config(endpoint)["allow_http"]).lower(),
         "aws_server_side_encryption": _KMS if options.s3_kms_key else None,
         "aws_sse_kms_key_id": options.s3_kms_key,
     }
@@ -102,7 +102,8 @@ def _fetch_key(provider: _Provider, address: Address, options: StoreOptions) -> 
     try:
         return provider()
     except (BotoCoreError, ClientError):
-        problem = f"Cannot open {address.public_uri}: no keys are given for it, allow {_cloud(address, options).role}."
+        role = _describe_cloud(address, options).role
+        problem = f"Cannot open {address.public_uri}: no keys are given for it, allow {role}."
     # Outside the handler, so that AWS' own text goes no further.
     raise StoreError(problem)
 
@@ -186,7 +187,7 @@ class _Role:
         }
 
 
-def _cloud(address: Address, options: StoreOptions) -> Cloud:
+def _describe_cloud(address: Address, options: StoreOptions) -> Cloud:
     bucket_arn, profile = f"arn:aws:s3:::{address.container}", address.account
     objects = "/".join(part for part in (bucket_arn, address.prefix, "*") if part)
     key = f", and {' and '.join(KMS_ACTIONS)} on {options.s3_kms_key}" if options.s3_kms_key else ""

@@ -19,7 +19,7 @@ from immuta_assets.datasets.export_days import OPENS_AT, day_of
 from immuta_assets.datasets.hours import hour_key
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import MADE, STATUS, UNKNOWN_USERS, Connected
-from immuta_assets.orchestration.assets.maintenance import maintenance_key
+from immuta_assets.orchestration.assets.maintenance import make_key
 from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.platforms.connection import Connection
 
@@ -42,7 +42,7 @@ UNFINISHED = [
 ]
 
 
-def export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> Job:
+def build_export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> Job:
     """Return the job that turns the tenant dump of one export day into the published files of ``layouts``.
 
     ``without`` are checks that have no export day.
@@ -56,36 +56,36 @@ def export_job(layouts: Iterable[str], without: Iterable[dg.AssetCheckKey]) -> J
     )
 
 
-def plan_job_name(connection: str) -> str:
+def name_plan_job(connection: str) -> str:
     """Return the name of the job that finds the hours of a connection which are to be read now."""
     return f"plan_{connection}"
 
 
-def ingest_job_name(connection: str) -> str:
+def name_ingest_job(connection: str) -> str:
     """Return the name of the job that reads hours of a connection."""
     return f"ingest_{connection}"
 
 
-def reattribute_job_name(connection: str) -> str:
+def name_reattribute_job(connection: str) -> str:
     """Return the name of the job that attributes events of stored hours of a connection to people anew."""
     return f"reattribute_{connection}"
 
 
-def ingest_job(connection: Connection, data: ConnectionData) -> Job:
+def build_ingest_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that loads audit events of a connection: hours of its history, and what becomes of them."""
     return dg.define_asset_job(
-        ingest_job_name(connection.name),
-        selection=dg.AssetSelection.assets(*(history.asset_key(data.hourly[name]) for name in history.READ))
+        name_ingest_job(connection.name),
+        selection=dg.AssetSelection.assets(*(history.make_key(data.hourly[name]) for name in history.READ))
         | _select_results(data),
         tags={CONNECTION: connection.name},
         description=f"Read hours of query history of {connection.name}, make their audit events, list unknown users.",
     )
 
 
-def reattribute_job(connection: Connection, data: ConnectionData) -> Job:
+def build_reattribute_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that attributes events of stored hours anew, to people whom the tenant knows otherwise now."""
     return dg.define_asset_job(
-        reattribute_job_name(connection.name),
+        name_reattribute_job(connection.name),
         selection=_select_results(data),
         tags={CONNECTION: connection.name},
         description=f"Make the events of stored hours of {connection.name} again for people whom the "
@@ -94,45 +94,45 @@ def reattribute_job(connection: Connection, data: ConnectionData) -> Job:
 
 
 def _select_results(data: ConnectionData) -> dg.AssetSelection:
-    keys = [history.asset_key(data.hourly[name]) for name in MADE]
+    keys = [history.make_key(data.hourly[name]) for name in MADE]
     return dg.AssetSelection.assets(*keys, UNKNOWN_USERS, STATUS)
 
 
-def plan_job(connection: Connection, data: ConnectionData) -> Job:
+def build_plan_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that finds the hours of a connection which are to be read now.
 
     It also brings up to date what is derived from many hours: a run that was killed may have left it behind.
     """
     return dg.define_asset_job(
-        plan_job_name(connection.name),
-        selection=dg.AssetSelection.assets(history.asset_key(data.plan), UNKNOWN_USERS, STATUS),
+        name_plan_job(connection.name),
+        selection=dg.AssetSelection.assets(history.make_key(data.plan), UNKNOWN_USERS, STATUS),
         tags={CONNECTION: connection.name},
         description=f"Find the hours of {connection.name} that are due; its sensor then requests runs that read them.",
     )
 
 
-def load_job(connections: Sequence[Connected]) -> Job:
+def build_load_job(connections: Sequence[Connected]) -> Job:
     """Return the job by which an operator loads audit events now: whatever is due on any connection."""
     return dg.define_asset_job(
         LOAD,
         selection=dg.AssetSelection.assets(
-            *(history.asset_key(data.plan) for _, data in connections), UNKNOWN_USERS, STATUS
+            *(history.make_key(data.plan) for _, data in connections), UNKNOWN_USERS, STATUS
         ),
         description="Load audit events now: find the hours of every connection that are due; the sensors then request "
         "runs that read them.",
     )
 
 
-def maintain_job(connection: Connection) -> Job:
+def build_maintain_job(connection: Connection) -> Job:
     """Return the job that puts the tables of a connection in order."""
     return dg.define_asset_job(
         f"maintain_{connection.name}",
-        selection=dg.AssetSelection.assets(maintenance_key(connection)),
+        selection=dg.AssetSelection.assets(make_key(connection)),
         description=f"Put the tables of {connection.name} in order: few files, a short log, nothing that nobody reads.",
     )
 
 
-def daily_maintenance(connection: Connection, job: Job) -> dg.ScheduleDefinition:
+def build_maintenance_schedule(connection: Connection, job: Job) -> dg.ScheduleDefinition:
     """Return the schedule that runs ``job`` every day, between the readings of two hours."""
     return dg.ScheduleDefinition(
         name=f"maintain_{connection.name}_daily",
@@ -144,23 +144,24 @@ def daily_maintenance(connection: Connection, job: Job) -> dg.ScheduleDefinition
     )
 
 
-def daily_export(job: Job, timezone: ZoneInfo) -> dg.ScheduleDefinition:
+def build_export_schedule(job: Job, timezone: ZoneInfo) -> dg.ScheduleDefinition:
     """Return the schedule that runs ``job`` at 05:00 of ``timezone``, for the export day that then opens."""
 
     @dg.schedule(
+        name="daily_export",
         job=job,
         cron_schedule=f"{OPENS_AT.minute} {OPENS_AT.hour} * * *",
         execution_timezone=timezone.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Every day at 05:00 ({timezone.key}): make the export of the day that then opens.",
     )
-    def daily_export(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def request_export(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(partition_key=day_of(context.scheduled_execution_time, timezone).isoformat())
 
-    return daily_export
+    return request_export
 
 
-def hourly_plan(connection: Connection, job: Job) -> dg.ScheduleDefinition:
+def build_plan_schedule(connection: Connection, job: Job) -> dg.ScheduleDefinition:
     """Return the schedule that runs ``job`` every hour, when the hour that closed last may be read first."""
     minute = connection.reread[0] // timedelta(minutes=1) % 60
 
@@ -173,13 +174,13 @@ def hourly_plan(connection: Connection, job: Job) -> dg.ScheduleDefinition:
         description=f"Every hour at minute {minute} (the first slot of the re-read plan): find the hours of "
         f"{connection.name} that are due.",
     )
-    def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def request_plan(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(tags={MOMENT: context.scheduled_execution_time.isoformat()})
 
-    return hourly
+    return request_plan
 
 
-def planned_at(planned: pl.DataFrame) -> str:
+def read_plan_moment(planned: pl.DataFrame) -> str:
     """Return the moment of a ``Plan`` as ISO time; a plan before the first hour that can be read is empty."""
     moment = planned["planned_at"].max()
     return moment.isoformat() if isinstance(moment, datetime) else ""
@@ -192,18 +193,18 @@ class DueRun(NamedTuple):
     tags: dict[str, str]
 
 
-def due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
+def list_due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
     """Name the runs that a connection's ``Plan`` asks for: a range of hours each, to read or to re-attribute."""
-    moment = planned_at(planned)
+    moment = read_plan_moment(planned)
     reattributed = pl.col("reason") == plan.IDENTITIES
     due = planned.drop_nulls("reason")
-    for job, hours in ((ingest_job_name, due.filter(~reattributed)), (reattribute_job_name, due.filter(reattributed))):
+    for job, hours in ((name_ingest_job, due.filter(~reattributed)), (name_reattribute_job, due.filter(reattributed))):
         for first, last in plan.ranges(hours["hour"]):
             tags = {RANGE_START: hour_key(first), RANGE_END: hour_key(last), MOMENT: moment}
             yield DueRun(job(connection), tags)
 
 
-def due_hours(connection: Connection, data: ConnectionData, jobs: Sequence[Job]) -> dg.SensorDefinition:
+def build_due_hours_sensor(connection: Connection, data: ConnectionData, jobs: Sequence[Job]) -> dg.SensorDefinition:
     """Return the sensor that asks for the runs of a connection's newest plan; ``jobs`` are those it may ask for."""
 
     @dg.sensor(
@@ -214,12 +215,12 @@ def due_hours(connection: Connection, data: ConnectionData, jobs: Sequence[Job])
         description=f"Every 30 seconds: request runs for the hours that the newest plan of {connection.name} names, "
         "once per plan.",
     )
-    def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def request_due_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         stored = data.plan.scan_if_stored()
         if stored is None:
             return dg.SkipReason("There is no plan yet.")
         planned = stored.collect()
-        moment = planned_at(planned)
+        moment = read_plan_moment(planned)
         if moment == context.cursor:
             return dg.SkipReason(f"The runs of the plan of {moment} were asked for already.")
         unfinished = dg.RunsFilter(tags={CONNECTION: connection.name}, statuses=UNFINISHED)
@@ -227,8 +228,8 @@ def due_hours(connection: Connection, data: ConnectionData, jobs: Sequence[Job])
             return dg.SkipReason(f"A run of {connection.name} is not finished yet.")
         requests = [
             dg.RunRequest(run_key=f"{run.job} {run.tags[RANGE_START]} {moment}", job_name=run.job, tags=run.tags)
-            for run in due_runs(connection.name, planned)
+            for run in list_due_runs(connection.name, planned)
         ]
         return dg.SensorResult(run_requests=requests, cursor=moment)
 
-    return due
+    return request_due_runs

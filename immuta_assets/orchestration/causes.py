@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from immuta_assets.health.notifications import without_people
+from immuta_assets.health.notifications import redact_people
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
 from immuta_assets.publishing.verdicts import Judgement, Verdict
 
@@ -52,7 +52,7 @@ def describe_error(event: dg.DagsterEvent) -> str:
     """Return the error of a failed step, without what may be about a person."""
     data = event.step_failure_data
     if data.user_failure_data:
-        return without_people(str(data.user_failure_data.description))
+        return redact_people(str(data.user_failure_data.description))
     return data.error.cls_name or "error" if data.error else "error"
 
 

@@ -33,32 +33,32 @@ COMPACT_LEFTS = {"policy_outcomes_to_users": "users", "policy_outcomes_to_polici
 """Joins of policy-outcomes are proved on the frame of the compact form that holds every id, never on its rows."""
 
 
-def conforms_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``conforming`` evaluates."""
+def define_conforms(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_conforms`` evaluates."""
     description = "Columns, types, nulls, allowed values and unique keys are those of the schema."
     return dg.AssetCheckSpec("conforms", asset=key, blocking=True, partitions_def=days, description=description)
 
 
-def conforming(key: dg.AssetKey, problems: Sequence[str]) -> Iterator[dg.AssetCheckResult]:
+def check_conforms(key: dg.AssetKey, problems: Sequence[str]) -> Iterator[dg.AssetCheckResult]:
     """Evaluate ``conforms`` and fail the step where there are problems, so that nothing is stored.
 
     A failed blocking check alone would let the output be written before it stops what follows.
     """
-    told = f"{key.to_user_string()} breaks its schema: {'; '.join(problems)}."
+    message = f"{key.to_user_string()} breaks its schema: {'; '.join(problems)}."
     yield dg.AssetCheckResult(
-        check_name="conforms", asset_key=key, passed=not problems, description=told if problems else None
+        check_name="conforms", asset_key=key, passed=not problems, description=message if problems else None
     )
     if problems:
-        raise dg.Failure(told, allow_retries=False)
+        raise dg.Failure(message, allow_retries=False)
 
 
-def complete_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``complete`` evaluates."""
+def define_complete(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_complete`` evaluates."""
     description = "All files of the layout come from one dump: they share one export_date."
     return dg.AssetCheckSpec("complete", asset=key, blocking=True, partitions_def=days, description=description)
 
 
-def complete(export_dates: Mapping[dg.AssetKey, datetime]) -> Iterator[dg.AssetCheckResult]:
+def check_complete(export_dates: Mapping[dg.AssetKey, datetime]) -> Iterator[dg.AssetCheckResult]:
     """Evaluate ``complete`` for the files of a layout; where it fails the step fails too, so nothing is published."""
     newest = max(export_dates.values())
     older = [key.path[-1] for key, date in export_dates.items() if date != newest]
@@ -70,17 +70,19 @@ def complete(export_dates: Mapping[dg.AssetKey, datetime]) -> Iterator[dg.AssetC
             metadata={"export_date": f"{date} UTC", "newest export_date of the layout": f"{newest} UTC"},
         )
     if older:
-        told = f"{', '.join(older)} are older than the other files of {newest} UTC: materialize them for the same dump."
-        raise dg.Failure(told, allow_retries=False)
+        message = (
+            f"{', '.join(older)} are older than the other files of {newest} UTC: materialize them for the same dump."
+        )
+        raise dg.Failure(message, allow_retries=False)
 
 
-def kept_rows_spec(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``kept_rows`` evaluates."""
+def define_kept_rows(key: dg.AssetKey, days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_kept_rows`` evaluates."""
     description = "The table did not lose most of its rows since it was published last, or an operator confirmed it."
     return dg.AssetCheckSpec("kept_rows", asset=key, blocking=True, partitions_def=days, description=description)
 
 
-def kept_rows(keys: Iterable[dg.AssetKey], shrunk: Mapping[dg.AssetKey, str]) -> Iterator[dg.AssetCheckResult]:
+def check_kept_rows(keys: Iterable[dg.AssetKey], shrunk: Mapping[dg.AssetKey, str]) -> Iterator[dg.AssetCheckResult]:
     """Evaluate ``kept_rows``: ``shrunk`` says of a file how many rows it lost; then nothing may be published."""
     for key in keys:
         yield dg.AssetCheckResult(
@@ -88,50 +90,50 @@ def kept_rows(keys: Iterable[dg.AssetKey], shrunk: Mapping[dg.AssetKey, str]) ->
         )
 
 
-def references_spec(days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``references`` evaluates."""
+def define_references(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_references`` evaluates."""
     description = "Ids that one collection mentions exist in the collection they point to."
     return dg.AssetCheckSpec("references", asset=TENANT, partitions_def=days, description=description)
 
 
-def references(tenant: Mapping[str, pl.LazyFrame]) -> dg.AssetCheckResult:
+def check_references(tenant: Mapping[str, pl.LazyFrame]) -> dg.AssetCheckResult:
     """Warn of references to ids that the dump does not hold; they are kept where the export can show them."""
     found = find_dangling(tenant)
     count = sum(one.count for one in found)
     details = {f"{one.collection}: {one.reference}": f"{one.count:,} ({', '.join(one.sample)})" for one in found}
-    return _warning("references", TENANT, count, "Dangling references", details)
+    return _warn("references", TENANT, count, "Dangling references", details)
 
 
-def conflicts_spec(days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``conflicts`` evaluates."""
+def define_conflicts(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_conflicts`` evaluates."""
     description = "No data source has two grants of level anyone, approval or individual users in one scope."
     return dg.AssetCheckSpec(
         "policy_conflicts", asset=DATA_SOURCE_PROFILES, partitions_def=days, description=description
     )
 
 
-def conflicts(found: Sequence[Conflict]) -> dg.AssetCheckResult:
+def check_conflicts(found: Sequence[Conflict]) -> dg.AssetCheckResult:
     """Warn of policies that conflict: until that is resolved they subscribe nobody to the data source."""
     details = {
         f"data source {one.data_source_id}, {one.scope}": "policies " + ", ".join(map(str, one.policy_ids))
         for one in found[:SAMPLE]
     }
-    told = "Data sources where policies conflict, so that no policy subscribes anybody"
-    return _warning("policy_conflicts", DATA_SOURCE_PROFILES, len(found), told, details)
+    message = "Data sources where policies conflict, so that no policy subscribes anybody"
+    return _warn("policy_conflicts", DATA_SOURCE_PROFILES, len(found), message, details)
 
 
-def conditions_spec(days: Days) -> dg.AssetCheckSpec:
-    """Return the definition of the check that ``conditions`` evaluates."""
+def define_conditions(days: Days) -> dg.AssetCheckSpec:
+    """Return the definition of the check that ``check_conditions`` evaluates."""
     description = "Every condition that says which data sources a policy applies to can be evaluated."
     return dg.AssetCheckSpec(
         "usable_conditions", asset=DATA_SOURCE_PROFILES, partitions_def=days, description=description
     )
 
 
-def conditions(found: Sequence[UnusableCondition]) -> dg.AssetCheckResult:
+def check_conditions(found: Sequence[UnusableCondition]) -> dg.AssetCheckResult:
     """Warn of conditions that cannot be used and therefore count against access."""
     details = {f"policy {one.policy_id}": f"condition at position {one.position}" for one in found[:SAMPLE]}
-    return _warning(
+    return _warn(
         "usable_conditions",
         DATA_SOURCE_PROFILES,
         len(found),
@@ -140,35 +142,36 @@ def conditions(found: Sequence[UnusableCondition]) -> dg.AssetCheckResult:
     )
 
 
-def valid_policies(days: Days) -> dg.AssetChecksDefinition:
+def build_valid_policies(days: Days) -> dg.AssetChecksDefinition:
     """Return the check that warns of policies whose expression cannot be used and therefore lets nobody in."""
 
     @dg.asset_check(
         asset=POLICIES,
+        name="valid_policies",
         partitions_def=days,
         additional_ins={"policies": dg.AssetIn(["tenant", "policies"])},
         description="Every subscription policy says whom it lets in.",
     )
-    def valid_policies(policies: pl.LazyFrame) -> dg.AssetCheckResult:
+    def check_policies(policies: pl.LazyFrame) -> dg.AssetCheckResult:
         found = [one for one in parse_policies(policies.collect()) if one.invalid]
         details = {f"policy {one.policy_id}": str(one.invalid) for one in found[:SAMPLE]}
-        return _warning("valid_policies", POLICIES, len(found), "Invalid policies, which let nobody in", details)
+        return _warn("valid_policies", POLICIES, len(found), "Invalid policies, which let nobody in", details)
 
-    return valid_policies
+    return check_policies
 
 
-def documented_nulls(days: Days) -> list[dg.AssetChecksDefinition]:
+def build_documented_nulls(days: Days) -> list[dg.AssetChecksDefinition]:
     """Return a check per table that may need a null where the schema guide says non-null."""
     return [
-        _documented_nulls(dg.AssetKey([layout.version, name]), schema, days)
+        _build_documented_nulls(dg.AssetKey([layout.version, name]), schema, days)
         for layout in LAYOUTS.values()
         for name, schema in layout.tables.items()
-        if _undocumented(schema)
+        if _list_undocumented_nulls(schema)
     ]
 
 
-def _documented_nulls(key: dg.AssetKey, schema: type[dy.Schema], days: Days) -> dg.AssetChecksDefinition:
-    columns = _undocumented(schema)
+def _build_documented_nulls(key: dg.AssetKey, schema: type[dy.Schema], days: Days) -> dg.AssetChecksDefinition:
+    columns = _list_undocumented_nulls(schema)
     identifier = schema.column_names()[0]
 
     @dg.asset_check(
@@ -177,21 +180,21 @@ def _documented_nulls(key: dg.AssetKey, schema: type[dy.Schema], days: Days) -> 
         partitions_def=days,
         description=f"No null in {' and '.join(columns)}, as the schema guide declares.",
     )
-    def documented_nulls(table: pl.LazyFrame) -> dg.AssetCheckResult:
+    def check_nulls(table: pl.LazyFrame) -> dg.AssetCheckResult:
         nulls = table.filter(pl.any_horizontal(pl.col(columns).is_null()))
         found = nulls.select(pl.col(identifier).unique(maintain_order=True)).collect().to_series().to_list()
-        told = f"Ids with a null in {' or '.join(columns)}, which the schema guide declares non-null"
-        return _warning("documented_nulls", key, len(found), told, {identifier: ", ".join(found[:SAMPLE])})
+        message = f"Ids with a null in {' or '.join(columns)}, which the schema guide declares non-null"
+        return _warn("documented_nulls", key, len(found), message, {identifier: ", ".join(found[:SAMPLE])})
 
-    return documented_nulls
+    return check_nulls
 
 
-def joins(days: Days) -> list[dg.AssetChecksDefinition]:
+def build_joins(days: Days) -> list[dg.AssetChecksDefinition]:
     """Return a check per documented join that warns of ids without a partner."""
-    return [_join(join, days) for join in JOINS]
+    return [_build_join(join, days) for join in JOINS]
 
 
-def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
+def _build_join(join: Join, days: Days) -> dg.AssetChecksDefinition:
     key = dg.AssetKey(["prpr2", join.left])
     compact = COMPACT_LEFTS.get(join.name)
     left = {"left": dg.AssetIn(["outcomes", compact])} if compact else {}
@@ -205,33 +208,33 @@ def _join(join: Join, days: Days) -> dg.AssetChecksDefinition:
     )
     def check(left: pl.LazyFrame, right: pl.LazyFrame) -> dg.AssetCheckResult:
         lost = find_unmatched(join, left, right)
-        told = f"Ids not found in {join.right}"
-        return _warning(join.name, key, lost.count, told, {"ids": ", ".join(lost.sample)})
+        message = f"Ids not found in {join.right}"
+        return _warn(join.name, key, lost.count, message, {"ids": ", ".join(lost.sample)})
 
     return check
 
 
-def _undocumented(schema: type[dy.Schema]) -> list[str]:
+def _list_undocumented_nulls(schema: type[dy.Schema]) -> list[str]:
     return [name for name, column in schema.columns().items() if column.nullable and not is_guide_nullable(column)]
 
 
-def _warning(name: str, key: dg.AssetKey, count: int, told: str, details: Mapping[str, str]) -> dg.AssetCheckResult:
+def _warn(name: str, key: dg.AssetKey, count: int, message: str, details: Mapping[str, str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=key,
         passed=not count,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{told}: {count:,}." if count else None,
+        description=f"{message}: {count:,}." if count else None,
         metadata={"count": count} | (dict(details) if count else {}),
     )
 
 
-def history_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Return the definitions of the checks that ``history`` evaluates."""
-    return [dg.AssetCheckSpec(name, asset=key, description=told) for name, told in CHECKS.items()]
+def define_history(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return the definitions of the checks that ``check_history`` evaluates."""
+    return [dg.AssetCheckSpec(name, asset=key, description=promise) for name, promise in CHECKS.items()]
 
 
-def history(key: dg.AssetKey, found: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
+def check_history(key: dg.AssetKey, found: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the checks of query history, each over all connections."""
     for name in CHECKS:
         of_check = [one for one in found if one.check == name]
@@ -241,6 +244,6 @@ def history(key: dg.AssetKey, found: Sequence[Finding]) -> Iterator[dg.AssetChec
             asset_key=key,
             passed=not of_check,
             severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
-            description=" ".join(one.told for one in of_check) or None,
+            description=" ".join(one.message for one in of_check) or None,
             metadata={"findings": len(of_check)},
         )

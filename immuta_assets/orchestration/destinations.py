@@ -11,8 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from immuta_assets.datasets.export_days import OPENS_AT
+from immuta_assets.datasets.root import LOOKING, find_store_options
 from immuta_assets.layouts.lifecycle import choose_layouts
-from immuta_assets.object_store import AssumedRole, Store, StoreOptions, open_store, parse
+from immuta_assets.object_store import Store, open_store
 from immuta_assets.publishing.verdicts import Expected
 from immuta_assets.settings import Settings
 
@@ -20,31 +21,20 @@ if TYPE_CHECKING:
     import dagster as dg
 
 PUBLISHING = timedelta(minutes=2)
-LOOKING = timedelta(seconds=10)
-"""How long a store that does not answer is tried: Dagster gives a sensor a minute for everything."""
+"""How long a store that does not answer is tried while something is published."""
 
 
-def opened(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
+def bind_open_store(settings: Settings, patience: timedelta = LOOKING) -> Callable[[str], Store]:
     """Return the function that opens the store at a destination, as the settings say."""
     return lambda address: open_store(address, find_store_options(settings, address, patience))
 
 
-def find_store_options(settings: Settings, address: str, patience: timedelta = LOOKING) -> StoreOptions:
-    """Return the options for an address: the role is for those of S3 that name no profile."""
-    parsed = parse(address)
-    role = None
-    if settings.s3_role_arn and parsed.scheme == "s3" and not parsed.account:
-        external_id = settings.s3_external_id.get_secret_value() if settings.s3_external_id else None
-        role = AssumedRole(settings.s3_role_arn, external_id)
-    return StoreOptions(role, settings.s3_kms_key, patience)
-
-
-def expected(settings: Settings) -> Expected:
+def choose_expected(settings: Settings) -> Expected:
     """Return what must lie at every destination, and by when; raises ``SettingsError`` for layouts there are not."""
     return Expected(choose_layouts(settings), settings.export_timezone, settings.deadline_grace, settings.dump_lead)
 
 
-def freshness(expected: Expected) -> dg.FreshnessPolicy:
+def build_freshness_policy(expected: Expected) -> dg.FreshnessPolicy:
     """Return the freshness of published assets: materialized between 05:00 and the deadline, every day.
 
     It tells when a run published. What lies at the destination is told by the check ``on_time``.

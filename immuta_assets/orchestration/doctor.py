@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.health.doctor import Diagnosis
 from immuta_assets.settings import Settings, SettingsError
 
@@ -64,7 +64,7 @@ def _try_storage(instance: dg.DagsterInstance) -> Diagnosis:
 def diagnose_automation(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Diagnosis]:
     """Look whether what the settings define can be loaded, and which of its schedules and sensors are off."""
     try:
-        repository = graph(settings).get_repository_def()
+        repository = build_graph(settings).get_repository_def()
     except SettingsError as error:
         missing = f"They cannot be loaded, so nothing runs by itself: {' '.join(str(error).splitlines())}"
         yield Diagnosis("Dagster: definitions", ok=False, missing=missing)

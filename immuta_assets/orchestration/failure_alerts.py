@@ -13,7 +13,7 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from immuta_assets.health.incidents import Incident, IncidentChange, apply_changes, find_changes
-from immuta_assets.health.notifications import Message, without_people
+from immuta_assets.health.notifications import Message, redact_people
 from immuta_assets.orchestration.causes import describe_error
 from immuta_assets.orchestration.staleness import KINDS, Watch, list_check_keys
 
@@ -73,7 +73,7 @@ def _find_failed_checks(context: dg.SensorEvaluationContext, known: Mapping[str,
         if record.status is AssetCheckExecutionRecordStatus.PLANNED and subject in known:
             failed[subject] = known[subject].description
         elif evaluation and not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR:
-            failed[subject] = without_people(evaluation.description or "It failed.")
+            failed[subject] = redact_people(evaluation.description or "It failed.")
     return failed
 
 

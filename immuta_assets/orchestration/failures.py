@@ -49,7 +49,7 @@ REMEDIES = folder_store.REMEDIES | {
 
 
 @contextmanager
-def explained(place: object) -> Iterator[None]:
+def explain_errors(place: object) -> Iterator[None]:
     """Turn errors into failures of one sentence that are never retried; only transient I/O errors ask for a retry.
 
     ``place`` (a file or folder) is named where an I/O error does not name one itself. Bugs pass unchanged.
@@ -58,27 +58,27 @@ def explained(place: object) -> Iterator[None]:
         yield
     except DOMAIN_ERRORS as error:
         if isinstance(error.__cause__, UnavailableError) or getattr(error.__cause__, "errno", None) in TRANSIENT:
-            raise _again() from error
+            raise _ask_for_retry() from error
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, pl.exceptions.ComputeError) as error:
-        number = _number(error)
+        number = _find_number(error)
         if not number:
             raise
         if number in TRANSIENT:
-            raise _again() from error
-        raise dg.Failure(_sentence(error, number, place), allow_retries=False) from error
+            raise _ask_for_retry() from error
+        raise dg.Failure(_write_sentence(error, number, place), allow_retries=False) from error
 
 
-def _again() -> dg.RetryRequested:
+def _ask_for_retry() -> dg.RetryRequested:
     return dg.RetryRequested(RETRIES.max_retries, RETRIES.calculate_delay(1))
 
 
-def _sentence(error: Exception, number: int, place: object) -> str:
+def _write_sentence(error: Exception, number: int, place: object) -> str:
     reason = REMEDIES.get(number) or f"{os.strerror(number)}; see the log of the step"
     return f"{getattr(error, 'filename', None) or place}: {reason}."
 
 
-def _number(error: Exception) -> int:
+def _find_number(error: Exception) -> int:
     # Polars keeps the number in the text only.
     found = re.search(r"os error (\d+)", str(error))
     return getattr(error, "errno", None) or (int(found[1]) if found else 0)

@@ -14,7 +14,7 @@ MOMENT = "immuta_assets/moment"
 """Tag of a run that holds its moment, as ISO time with a zone."""
 
 
-def moment_of(context: dg.AssetExecutionContext) -> datetime:
+def read_moment(context: dg.AssetExecutionContext) -> datetime:
     """Return the moment (UTC) as of which a run works."""
     if tag := context.run.tags.get(MOMENT):
         return datetime.fromisoformat(tag).astimezone(UTC)

@@ -14,7 +14,7 @@ import dagster as dg
 from immuta_assets.datasets.export_days import FIRST_DAY, OPENS_AT
 
 
-def export_days(timezone: ZoneInfo) -> dg.DailyPartitionsDefinition:
+def define_export_days(timezone: ZoneInfo) -> dg.DailyPartitionsDefinition:
     """Return the export days of a time zone; the last key is the day whose window is open now."""
     return dg.DailyPartitionsDefinition(
         start_date=FIRST_DAY.isoformat(),
@@ -25,6 +25,6 @@ def export_days(timezone: ZoneInfo) -> dg.DailyPartitionsDefinition:
     )
 
 
-def hours(start: date) -> dg.HourlyPartitionsDefinition:
+def define_hours(start: date) -> dg.HourlyPartitionsDefinition:
     """Return the hours (UTC) from the start of a day on; the last key is the hour that has closed last."""
     return dg.HourlyPartitionsDefinition(start_date=f"{start.isoformat()}-00:00", timezone="UTC")

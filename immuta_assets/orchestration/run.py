@@ -20,15 +20,15 @@ import dagster as dg
 from immuta_assets.audit.stored import open_connection_data
 from immuta_assets.datasets.export_days import ExportDayError, day_of, export_day
 from immuta_assets.datasets.root import open_root
-from immuta_assets.definitions import graph
-from immuta_assets.orchestration.assets.tenant import dump_folder
+from immuta_assets.definitions import build_graph
+from immuta_assets.orchestration.assets.tenant import find_dump_folder
 from immuta_assets.orchestration.automation import (
     EXPORT,
     RANGE_END,
     RANGE_START,
-    due_runs,
-    ingest_job_name,
-    plan_job_name,
+    list_due_runs,
+    name_ingest_job,
+    name_plan_job,
 )
 from immuta_assets.orchestration.moments import MOMENT
 from immuta_assets.settings import Settings
@@ -100,23 +100,23 @@ def run_export(
     KeyboardInterrupt where the run was interrupted.
     """
     try:
-        day = _export_day(settings)
+        day = _find_export_day(settings)
     except (dump.DumpError, ExportDayError) as error:
         return ExportResult(None, failure=Failure("input", str(error)))
-    job = _job(settings, EXPORT, progress)
-    with _interruptible():
+    job = _build_job(settings, EXPORT, progress)
+    with _keep_interrupt():
         run = job.execute_in_process(
             {"loggers": {"progress": {}}, "ops": {"published": {"config": {"allow_shrink": allow_shrink}}}},
             instance=instance,
             partition_key=day,
             raise_on_error=False,
         )
-    checks = [_check(evaluation) for evaluation in run.get_asset_check_evaluations()]
-    return ExportResult(day, _files(run), checks, _failure(run, checks))
+    checks = [_describe_check(evaluation) for evaluation in run.get_asset_check_evaluations()]
+    return ExportResult(day, _list_files(run), checks, _find_failure(run, checks))
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _keep_interrupt() -> Iterator[None]:
     """Let Ctrl-C stay a KeyboardInterrupt; Dagster handles it during a run."""
     try:
         yield
@@ -124,7 +124,7 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-class Ingested(NamedTuple):
+class IngestResult(NamedTuple):
     """What came of loading audit events: rows per asset, checks, and why it failed where it did."""
 
     rows: dict[str, int]
@@ -139,13 +139,13 @@ def run_ingest(
     *,
     instance: dg.DagsterInstance,
     progress: Callable[[Step], None] = lambda _: None,
-) -> Ingested:
+) -> IngestResult:
     """Load the audit events of hours of a connection (partition keys, ascending and without gaps) in one run.
 
     Raises like ``run_export``.
     """
     tags = {RANGE_START: hours[0], RANGE_END: hours[-1]}
-    return _ingested([_in_process(settings, ingest_job_name(connection), tags, instance, progress)])
+    return _summarize_runs([_run_in_process(settings, name_ingest_job(connection), tags, instance, progress)])
 
 
 def run_due(
@@ -155,38 +155,38 @@ def run_due(
     moment: datetime,
     instance: dg.DagsterInstance,
     progress: Callable[[Step], None] = lambda _: None,
-) -> Ingested:
+) -> IngestResult:
     """Load the audit events of every hour of a connection that is due at a moment: what schedule and sensor do.
 
     A failed run ends it; what is due then is due the next time. Raises like ``run_export``.
     """
     data = open_connection_data(open_root(settings), connection)
-    runs = [_in_process(settings, plan_job_name(connection), {MOMENT: moment.isoformat()}, instance, progress)]
+    runs = [_run_in_process(settings, name_plan_job(connection), {MOMENT: moment.isoformat()}, instance, progress)]
     if runs[0].success:
         plan = data.plan.scan().collect()
-        for due in due_runs(connection, plan):
-            runs.append(_in_process(settings, due.job, due.tags, instance, progress))
+        for due in list_due_runs(connection, plan):
+            runs.append(_run_in_process(settings, due.job, due.tags, instance, progress))
             if not runs[-1].success:
                 break
-    return _ingested(runs)
+    return _summarize_runs(runs)
 
 
-def _in_process(
+def _run_in_process(
     settings: Settings,
     job: str,
     tags: Mapping[str, str],
     instance: dg.DagsterInstance,
     progress: Callable[[Step], None],
 ) -> dg.ExecuteInProcessResult:
-    with _interruptible():
-        return _job(settings, job, progress).execute_in_process(
+    with _keep_interrupt():
+        return _build_job(settings, job, progress).execute_in_process(
             {"loggers": {"progress": {}}}, instance=instance, tags=dict(tags), raise_on_error=False
         )
 
 
-def _ingested(runs: Sequence[dg.ExecuteInProcessResult]) -> Ingested:
-    checks = [_check(evaluation) for evaluation in runs[-1].get_asset_check_evaluations()]
-    return Ingested(_count_rows(runs), checks, _failure(runs[-1], []))
+def _summarize_runs(runs: Sequence[dg.ExecuteInProcessResult]) -> IngestResult:
+    checks = [_describe_check(evaluation) for evaluation in runs[-1].get_asset_check_evaluations()]
+    return IngestResult(_count_rows(runs), checks, _find_failure(runs[-1], []))
 
 
 def _count_rows(runs: Sequence[dg.ExecuteInProcessResult]) -> dict[str, int]:
@@ -195,23 +195,23 @@ def _count_rows(runs: Sequence[dg.ExecuteInProcessResult]) -> dict[str, int]:
     for event in (event for run in runs for event in run.get_asset_materialization_events()):
         stored = event.step_materialization_data.materialization
         asset = stored.asset_key.to_user_string()
-        rows[asset] = _row_count(stored) + (rows[asset] if stored.partition else 0)
+        rows[asset] = _read_row_count(stored) + (rows[asset] if stored.partition else 0)
     return dict(rows)
 
 
-def _row_count(materialization: dg.AssetMaterialization) -> int:
+def _read_row_count(materialization: dg.AssetMaterialization) -> int:
     value = materialization.metadata["dagster/partition_row_count"].value
     return value if isinstance(value, int) else 0
 
 
-def _export_day(settings: Settings) -> str:
+def _find_export_day(settings: Settings) -> str:
     """Return the export day of the dump, or of the present where dumps of several days are kept."""
     today = day_of(datetime.now(UTC), settings.export_timezone).isoformat()
-    tenant = dump.read(dump_folder(settings, today), ["tenant"])["tenant"]
+    tenant = dump.read(find_dump_folder(settings, today), ["tenant"])["tenant"]
     return export_day(TenantInfo.read(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
 
 
-def _job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.JobDefinition:
+def _build_job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.JobDefinition:
     """Return a job with ``progress`` as its only logger; Dagster's console stays quiet."""
     done = itertools.count(1)
 
@@ -222,22 +222,22 @@ def _job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.
                 progress(Step(next(done), len(job.nodes), str(event.step_key)))
 
     @dg.logger
-    def steps(_: dg.InitLoggerContext) -> logging.Logger:
+    def make_logger(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("progress")  # noqa: LOG001  # one per run, so that handlers do not pile up
         logger.addHandler(Steps())
         return logger
 
-    definitions = dg.Definitions.merge(graph(settings), dg.Definitions(loggers={"progress": steps}))
+    definitions = dg.Definitions.merge(build_graph(settings), dg.Definitions(loggers={"progress": make_logger}))
     job = definitions.resolve_job_def(name)
     return job
 
 
-def _files(run: dg.ExecuteInProcessResult) -> list[PublishedFile]:
+def _list_files(run: dg.ExecuteInProcessResult) -> list[PublishedFile]:
     stored = [event.step_materialization_data.materialization for event in run.get_asset_materialization_events()]
-    return [_file(one) for one in stored if one.asset_key.path[0] == "published"]
+    return [_describe_file(one) for one in stored if one.asset_key.path[0] == "published"]
 
 
-def _file(materialization: dg.AssetMaterialization) -> PublishedFile:
+def _describe_file(materialization: dg.AssetMaterialization) -> PublishedFile:
     _, version, name = materialization.asset_key.path
     found: dict[str, Any] = {label: metadata.value for label, metadata in materialization.metadata.items()}
     return PublishedFile(
@@ -251,7 +251,7 @@ def _file(materialization: dg.AssetMaterialization) -> PublishedFile:
     )
 
 
-def _check(evaluation: dg.AssetCheckEvaluation) -> Check:
+def _describe_check(evaluation: dg.AssetCheckEvaluation) -> Check:
     unmet: Literal["failed", "warned"] = "failed" if evaluation.severity is dg.AssetCheckSeverity.ERROR else "warned"
     return Check(
         asset=evaluation.asset_key.to_user_string(),
@@ -261,14 +261,14 @@ def _check(evaluation: dg.AssetCheckEvaluation) -> Check:
     )
 
 
-def _failure(run: dg.ExecuteInProcessResult, checks: Iterable[Check]) -> Failure | None:
+def _find_failure(run: dg.ExecuteInProcessResult, checks: Iterable[Check]) -> Failure | None:
     if run.success:
         return None
     kind: Literal["check", "input"] = "check" if any(check.status == "failed" for check in checks) else "input"
-    return Failure(kind, _message(next(event for event in run.all_events if event.is_step_failure)))
+    return Failure(kind, _write_message(next(event for event in run.all_events if event.is_step_failure)))
 
 
-def _message(failed: dg.DagsterEvent) -> str:
+def _write_message(failed: dg.DagsterEvent) -> str:
     data = failed.step_failure_data
     if data.user_failure_data:
         return str(data.user_failure_data.description)

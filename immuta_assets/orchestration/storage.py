@@ -22,7 +22,7 @@ from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
-from immuta_assets.orchestration.failures import explained
+from immuta_assets.orchestration.failures import explain_errors
 from immuta_assets.outcomes.stored import open_outcomes
 from immuta_assets.tenant.stored import open_tenant
 
@@ -56,7 +56,7 @@ class DatasetIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Frame | ExportTable | HourlyFrames) -> None:
         """Commit a frame, a table by the contract of its layout, or the frames of several hours."""
         dataset = self._datasets["/".join(context.asset_key.path)]
-        with explained(dataset.key):
+        with explain_errors(dataset.key):
             if isinstance(obj, HourlyFrames):
                 _describe_hours(context, dataset.commit(obj.frames, obj.moment), obj.metadata)
             else:
@@ -66,7 +66,7 @@ class DatasetIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan every partition that the consumer needs."""
         dataset = self._datasets["/".join(context.asset_key.path)]
-        with explained(dataset.key):
+        with explain_errors(dataset.key):
             return dataset.scan(context.asset_partition_keys)
 
 

@@ -41,23 +41,35 @@ class Statements(dy.Schema):
         nullable=True, description="Name on the platform of the user who ran it, as given; null where it is withheld."
     )
     user_created_at = _define_timestamp(
-        nullable=True, description="When the user who bore that name at the start was created; null where unknown."
+        nullable=True,
+        description="When the user who bore that name at the start was created (UTC); null where unknown.",
     )
-    user_email = dy.String(nullable=True, description="E-mail that the platform knows for that user.")
+    user_email = dy.String(
+        nullable=True, description="E-mail that the platform knows for that user; null where it knows none."
+    )
     user_type = dy.Enum(
         ["PERSON", "SERVICE"],
         nullable=True,
         description="Kind of user: PERSON, SERVICE, or null where the platform does not say.",
     )
-    session_id = dy.String(nullable=True, description="Id of the session on the platform.")
+    session_id = dy.String(nullable=True, description="Id of the session on the platform; null where it does not say.")
     started_at = _define_timestamp(description="Start of the statement (UTC).")
     ended_at = _define_timestamp(description="End of the statement (UTC); lies in the hour.")
-    duration_ms = dy.Int64(nullable=True, description="Total elapsed time in milliseconds.")
+    duration_ms = dy.Int64(
+        nullable=True, description="Total elapsed time in milliseconds; null where the platform does not say."
+    )
     status = dy.Enum(STATUSES, description="Outcome: SUCCESS, FAILURE, or UNAUTHORIZED if access was denied.")
     error_code = dy.String(nullable=True, description="Error code or class of the platform; null on success.")
     error_message = dy.String(nullable=True, description="Error message of the platform; null on success.")
-    statement_type = dy.String(nullable=True, description="Kind of statement in the platform's words, such as SELECT.")
-    text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
+    statement_type = dy.String(
+        nullable=True,
+        description="Kind of statement in the platform's words, such as SELECT; null where it does not say.",
+    )
+    text = dy.String(
+        nullable=True,
+        description="Text of the statement, as far as the platform gives it; null where text_state is REDACTED or "
+        "MISSING.",
+    )
     text_state = dy.Enum(
         TEXT_STATES, description="Whether the text is given: WHOLE, CUT, REDACTED (withheld) or MISSING (empty)."
     )
@@ -66,18 +78,30 @@ class Statements(dy.Schema):
         description="What is known of its objects: KNOWN (named), PENDING (may still arrive), CACHED (served from a "
         "cache, no origin found), NOT_APPLICABLE (cannot touch data) or NONE (none ever arrived).",
     )
-    rows_produced = dy.Int64(nullable=True, description="Number of rows returned or written.")
-    user_agent = dy.String(nullable=True, description="Client application, as it names itself.")
+    rows_produced = dy.Int64(
+        nullable=True, description="Number of rows returned or written; null where the platform does not say."
+    )
+    user_agent = dy.String(nullable=True, description="Client application, as it names itself; null where it does not.")
     client_ip = dy.String(nullable=True, description="IP address of the client; null for internal ones.")
-    role_name = dy.String(nullable=True, description="Snowflake: role that ran it.")
-    warehouse_id = dy.String(nullable=True, description="Id of the warehouse that ran it.")
-    warehouse_name = dy.String(nullable=True, description="Snowflake: name of the warehouse.")
-    cluster_number = dy.Int64(nullable=True, description="Snowflake: number of the cluster within the warehouse.")
-    cluster_id = dy.String(nullable=True, description="Databricks: id of the cluster.")
-    workspace_id = dy.String(nullable=True, description="Databricks: id of the workspace.")
-    service = dy.String(nullable=True, description="Databricks: kind of compute, WAREHOUSE or CLUSTER.")
-    notebook_id = dy.String(nullable=True, description="Databricks: id of the notebook it was run from.")
-    account_id = dy.String(nullable=True, description="Databricks: id of the account.")
+    role_name = dy.String(nullable=True, description="Snowflake: role that ran it; null elsewhere.")
+    warehouse_id = dy.String(nullable=True, description="Id of the warehouse that ran it; null where none did.")
+    warehouse_name = dy.String(
+        nullable=True, description="Snowflake: name of the warehouse; null elsewhere, and where none ran it."
+    )
+    cluster_number = dy.Int64(
+        nullable=True,
+        description="Snowflake: number of the cluster within the warehouse; null elsewhere, and where none ran it.",
+    )
+    cluster_id = dy.String(
+        nullable=True,
+        description="Databricks: id of the cluster that ran it; null elsewhere, and where a warehouse did.",
+    )
+    workspace_id = dy.String(nullable=True, description="Databricks: id of the workspace; null elsewhere.")
+    service = dy.String(nullable=True, description="Databricks: kind of compute, WAREHOUSE or CLUSTER; null elsewhere.")
+    notebook_id = dy.String(
+        nullable=True, description="Databricks: id of the notebook it was run from; null where none is known."
+    )
+    account_id = dy.String(nullable=True, description="Databricks: id of the account; null elsewhere.")
 
 
 class Accesses(dy.Schema):
@@ -87,8 +111,10 @@ class Accesses(dy.Schema):
     object_name = dy.String(
         primary_key=True, description="Full name of the object: database, schema and name joined by dots."
     )
-    database = dy.String(nullable=True, description="Database (on Databricks: catalog), without quotes.")
-    schema = dy.String(nullable=True, description="Schema, without quotes.")
+    database = dy.String(
+        nullable=True, description="Database (on Databricks: catalog), without quotes; null where the name has none."
+    )
+    schema = dy.String(nullable=True, description="Schema, without quotes; null where the name has none.")
     name = dy.String(description="Name within the schema, without quotes.")
     object_type = dy.String(
         description="Kind of object in upper case, such as TABLE or VIEW; UNKNOWN where the platform does not say."

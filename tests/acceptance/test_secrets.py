@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from immuta_assets import settings as project
 from immuta_assets.cli import app
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.platforms import connections
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +120,7 @@ def _told_by_sensors() -> Iterator[str]:
     settings = project.load()
     yield repr(settings)
     yield repr(connections.load(settings.connections, os.environ))
-    definitions = graph(settings)
+    definitions = build_graph(settings)
     yield repr(definitions)
     repository = definitions.get_repository_def()
     with warnings.catch_warnings():

@@ -8,7 +8,7 @@ import pytest
 from fakes.webhook import SECRET, Webhook
 from pydantic import SecretStr
 
-from immuta_assets.health.notifications import Message, Notifier, NotifyError, without_people
+from immuta_assets.health.notifications import Message, Notifier, NotifyError, redact_people
 
 LOG = logging.getLogger("test")
 MESSAGE = Message("Stale", "12 files are overdue.")
@@ -69,4 +69,4 @@ def test_a_wrong_address_is_refused_by_its_place_and_not_shown(caplog: pytest.Lo
     ],
 )
 def test_what_may_be_about_a_person_is_left_out(text: str, bare: str) -> None:
-    assert without_people(text) == bare
+    assert redact_people(text) == bare

@@ -26,9 +26,9 @@ from immuta_assets.object_store import (
     ServiceAccountFile,
     StoreError,
     StoreOptions,
+    build_storage_options,
     open_store,
     parse,
-    storage_options,
 )
 
 ROWS = pl.DataFrame({"hour": [1, 2], "user": ["a", "b"]})
@@ -46,12 +46,16 @@ def wire(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 def read_back(address: str, options: StoreOptions | None) -> None:
     """Write a table with deltalake and read it with it and with Polars, as ``storage_options`` say."""
     uri = f"{parse(address).public_uri}/table"
-    deltalake.write_deltalake(uri, ROWS.to_arrow(), storage_options=storage_options(address, options))
-    table = deltalake.DeltaTable(uri, storage_options=storage_options(address, options))
+    deltalake.write_deltalake(uri, ROWS.to_arrow(), storage_options=build_storage_options(address, options))
+    table = deltalake.DeltaTable(uri, storage_options=build_storage_options(address, options))
     assert pl.DataFrame(table.to_pyarrow_table()).equals(ROWS)
     (file,) = [entry.key for entry in open_store(address, options).list("table") if entry.key.endswith(".parquet")]
     path = f"{parse(address).public_uri}/{file}"
-    assert pl.scan_parquet(path, storage_options=storage_options(address, options), glob=False).collect().equals(ROWS)
+    assert (
+        pl.scan_parquet(path, storage_options=build_storage_options(address, options), glob=False)
+        .collect()
+        .equals(ROWS)
+    )
 
 
 def role(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> AssumedRole:
@@ -92,12 +96,12 @@ def test_a_role_that_may_not_be_assumed_gives_no_options(s3: S3Server, monkeypat
         monkeypatch.setenv(name, value)
     arn = f"arn:aws:iam::{ACCOUNT}:role/nobody"
     with s3.enforcing(), pytest.raises(StoreError, match=rf"no keys are given for it, allow sts:AssumeRole on {arn}"):
-        storage_options("s3://bucket/a", StoreOptions(AssumedRole(arn, "hidden")))
+        build_storage_options("s3://bucket/a", StoreOptions(AssumedRole(arn, "hidden")))
 
 
 @pytest.mark.usefixtures("s3")
 def test_an_engine_encrypts_with_the_key() -> None:
-    options = storage_options("s3://bucket/a", StoreOptions(s3_kms_key="alias/audit"))
+    options = build_storage_options("s3://bucket/a", StoreOptions(s3_kms_key="alias/audit"))
     assert options["aws_sse_kms_key_id"] == "alias/audit"
 
 
@@ -122,11 +126,11 @@ def test_a_file_of_a_service_account_is_used(gcs: S3Server, monkeypatch: pytest.
     monkeypatch.delenv("GOOGLE_SERVICE_ACCOUNT")
     address, options = f"gs://{gcs.bucket()}/a", StoreOptions(ServiceAccountFile(path))
     open_store(address, options).put_bytes("x", b"one")
-    assert json.loads(Path(storage_options(address, options)["google_service_account"]).read_text("utf-8"))
+    assert json.loads(Path(build_storage_options(address, options)["google_service_account"]).read_text("utf-8"))
 
 
 def test_a_service_principal_is_told_to_the_engine() -> None:
-    assert storage_options(ADLS, StoreOptions(ClientSecret("tenant", "client", "secret"))) == {
+    assert build_storage_options(ADLS, StoreOptions(ClientSecret("tenant", "client", "secret"))) == {
         "azure_storage_account_name": azurite.ACCOUNT,
         "azure_allow_http": "false",
         "azure_tenant_id": "tenant",
@@ -137,7 +141,7 @@ def test_a_service_principal_is_told_to_the_engine() -> None:
 
 
 def test_a_folder_needs_no_options() -> None:
-    assert storage_options("published") == {}
+    assert build_storage_options("published") == {}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_a_variable_that_an_engine_would_mix_in_is_refused(
 ) -> None:
     monkeypatch.setenv(variable, "hidden")
     with pytest.raises(StoreError, match=rf"{variable} would be mixed with its own credentials, unset it\.$"):
-        storage_options(address, StoreOptions(credentials))
+        build_storage_options(address, StoreOptions(credentials))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_a_variable_that_an_engine_would_mix_in_is_refused(
 )
 def test_credentials_of_another_cloud_are_refused(address: str, credentials: Credentials, allowed: str) -> None:
     kind = type(credentials).__name__
-    for use in (open_store, storage_options):
+    for use in (open_store, build_storage_options):
         with pytest.raises(StoreError, match=rf"^Cannot open .*: it is given {kind}, allowed is {allowed}\.$"):
             use(address, StoreOptions(credentials))
 

@@ -205,5 +205,8 @@ def test_a_profile_that_is_not_there_is_named(s3: S3Server) -> None:
 
 
 def test_only_an_address_that_says_http_is_asked_without_encryption() -> None:
-    allowed = {url: cloud.client(url)["allow_http"] for url in (None, "https://minio.example", "http://127.0.0.1:9000")}
+    allowed = {
+        url: cloud.build_client_config(url)["allow_http"]
+        for url in (None, "https://minio.example", "http://127.0.0.1:9000")
+    }
     assert allowed == {None: False, "https://minio.example": False, "http://127.0.0.1:9000": True}

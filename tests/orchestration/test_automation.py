@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.settings import load
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -17,7 +17,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     folder = tmp_path_factory.mktemp("schedule")
-    return graph(load(tenant=str(folder), store=folder, destination=folder, export_timezone=NEW_YORK))
+    return build_graph(load(tenant=str(folder), store=folder, destination=folder, export_timezone=NEW_YORK))
 
 
 @pytest.fixture(scope="module")

@@ -25,13 +25,13 @@ def check_definitions(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_definitions_are_loadable(tmp_path: Path) -> None:
-    dg.Definitions.validate_loadable(definitions.graph(load(store=tmp_path)))
+    dg.Definitions.validate_loadable(definitions.build_graph(load(store=tmp_path)))
 
 
 def test_building_the_graph_warns_of_nothing(tmp_path: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        definitions.graph(load(store=tmp_path))
+        definitions.build_graph(load(store=tmp_path))
     assert caught == []
 
 

@@ -15,13 +15,13 @@ from immuta_assets.audit.stored import ConnectionData, open_connection_data, ope
 from immuta_assets.datasets.dataset import Committed
 from immuta_assets.datasets.hours import hour_key, parse_hour_key
 from immuta_assets.datasets.root import open_root
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.automation import CONNECTION as CONNECTION_TAG
 from immuta_assets.orchestration.automation import RANGE_END, RANGE_START
 from immuta_assets.orchestration.moments import MOMENT
-from immuta_assets.orchestration.run import Ingested, run_due, run_export
+from immuta_assets.orchestration.run import IngestResult, run_due, run_export
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load
 from immuta_assets.tenant import dump
@@ -32,7 +32,7 @@ FIRST_TICK = datetime(2026, 5, 8, 15, 5, tzinfo=UTC)
 CONNECTION = "demo_snowflake"
 HOUR = timedelta(hours=1)
 
-Tick = Callable[[datetime], Ingested]
+Tick = Callable[[datetime], IngestResult]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def settings(exported: Settings, tmp_path: Path) -> Settings:
 def tick(settings: Settings) -> Tick:
     """Load what is due at a moment."""
 
-    def run(moment: datetime) -> Ingested:
+    def run(moment: datetime) -> IngestResult:
         with dg.DagsterInstance.ephemeral() as instance:
             return run_due(settings, CONNECTION, moment=moment, instance=instance)
 
@@ -174,7 +174,7 @@ def map_user(settings: Settings, name: str) -> None:
 def sensed(
     settings: Settings, instance: dg.DagsterInstance, cursor: str | None = None
 ) -> dg.SensorResult | dg.SkipReason:
-    definitions = graph(settings)
+    definitions = build_graph(settings)
     sensor = definitions.resolve_sensor_def(f"due_hours_{CONNECTION}")
     context = dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=definitions.get_repository_def())
     result = sensor(context)
@@ -199,7 +199,7 @@ def test_the_sensor_asks_once_for_ranges_of_the_planned_hours(settings: Settings
 def test_the_sensor_waits_for_a_run_of_the_connection(settings: Settings, tick: Tick) -> None:
     tick(FIRST_TICK)
     with dg.DagsterInstance.ephemeral() as instance:
-        job = graph(settings).resolve_job_def(f"ingest_{CONNECTION}")
+        job = build_graph(settings).resolve_job_def(f"ingest_{CONNECTION}")
         run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={CONNECTION_TAG: CONNECTION})
         assert "not finished" in str(sensed(settings, instance))
         instance.delete_run(run.run_id)
@@ -207,7 +207,7 @@ def test_the_sensor_waits_for_a_run_of_the_connection(settings: Settings, tick: 
 
 
 def test_the_plan_is_made_every_hour_at_the_first_slot(settings: Settings) -> None:
-    definitions = graph(settings)
+    definitions = build_graph(settings)
     schedule = definitions.resolve_schedule_def(f"plan_{CONNECTION}_hourly")
     assert schedule.cron_schedule == "5 * * * *"
     assert schedule.execution_timezone == "UTC"

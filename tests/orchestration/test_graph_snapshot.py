@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.demo import query_history as demo
 from immuta_assets.settings import load
 
@@ -53,7 +53,7 @@ def test_the_graph_is_the_committed_one(tmp_path: Path) -> None:
     connections = tmp_path / "connections.yaml"
     connections.write_text(demo.CONNECTIONS, encoding="utf-8")
     settings = load(store=tmp_path, connections=connections, export_timezone="America/New_York", layouts="prpr1,prpr2")
-    found = list(described(graph(settings)))
+    found = list(described(build_graph(settings)))
     if os.environ.get("UPDATE_GRAPH_SNAPSHOT"):
         SNAPSHOT.write_text("\n".join(found) + "\n", encoding="utf-8")
     assert found == SNAPSHOT.read_text(encoding="utf-8").splitlines()

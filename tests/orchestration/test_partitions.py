@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from immuta_assets.datasets.export_days import ExportDayError, export_day
-from immuta_assets.orchestration.partitions import export_days
+from immuta_assets.orchestration.partitions import define_export_days
 
 ZONES = [ZoneInfo(name) for name in ("America/New_York", "Europe/Berlin", "UTC", "Asia/Kolkata")]
 NEW_YORK = ZONES[0]
@@ -21,7 +21,7 @@ NO_LEAD = timedelta(0)
 
 def window(key: str, zone: ZoneInfo) -> dg.TimeWindow:
     """Return Dagster's window of a key."""
-    return export_days(zone).time_window_for_partition_key(key)
+    return define_export_days(zone).time_window_for_partition_key(key)
 
 
 @given(
@@ -46,7 +46,7 @@ def test_the_export_day_is_the_window_of_dagster_that_holds_the_dump(
 def test_the_last_key_is_the_day_whose_window_is_open(zone: ZoneInfo, date: str, time: str) -> None:
     now = datetime.fromisoformat(f"{date}T{time}").replace(tzinfo=zone)
     with dg.partition_loading_context(effective_dt=now):
-        assert export_days(zone).get_last_partition_key() == export_day(now, zone, NO_LEAD, now=now)
+        assert define_export_days(zone).get_last_partition_key() == export_day(now, zone, NO_LEAD, now=now)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-07", 23), ("2026-03-08", 24), ("2026-10-31", 25)])

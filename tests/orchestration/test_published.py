@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from layouts.next_layout import LAYOUT as PRPR3
 
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.orchestration.automation import EXPORT
@@ -67,7 +67,7 @@ def test_a_table_that_lost_its_rows_is_a_failed_check_and_nothing_is_published(
 
 @pytest.mark.usefixtures("shrunk")
 def test_an_operator_confirms_lost_rows_in_the_run_config(settings: Settings, instance: dg.DagsterInstance) -> None:
-    job = graph(settings).resolve_job_def(EXPORT)
+    job = build_graph(settings).resolve_job_def(EXPORT)
     assert job.execute_in_process(run_config=CONFIRMED, instance=instance, partition_key="2026-05-04").success
     assert manifest(settings)["files"]["policy-metadata"]["rows"] == 0
     assert manifest(settings)["previous_export_date"] == "2026-05-04T06:30:00"

@@ -16,7 +16,7 @@ from immuta_assets.datasets.hours import hour_key, parse_hour_key
 from immuta_assets.datasets.root import open_root
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
-from immuta_assets.orchestration.run import Ingested, run_export, run_ingest
+from immuta_assets.orchestration.run import IngestResult, run_export, run_ingest
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.settings import Settings, load
 from immuta_assets.tenant import dump
@@ -27,7 +27,7 @@ HOURS = [hour_key(AT.replace(hour=hour, minute=0)) for hour in (13, 14, 15)]
 NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 CONNECTION = "demo_snowflake"
 
-Ingest = Callable[[], Ingested]
+Ingest = Callable[[], IngestResult]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def history(tenant: Path, *, objects_arrive: datetime | None = None) -> None:
 
 @pytest.fixture
 def ingest(settings: Settings) -> Ingest:
-    def run() -> Ingested:
+    def run() -> IngestResult:
         with dg.DagsterInstance.ephemeral() as instance:
             return run_ingest(settings, CONNECTION, HOURS, instance=instance)
 

@@ -15,13 +15,13 @@ from published_sets import publish_sets, written
 from pydantic import SecretStr
 
 from immuta_assets.datasets.root import StoreRoot, open_root
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.health.notifications import Notifier
 from immuta_assets.layouts.stored import open_layout
 from immuta_assets.layouts.versions import LAYOUTS
 from immuta_assets.object_store import Store, open_store
 from immuta_assets.orchestration import failure_alerts, staleness
-from immuta_assets.orchestration.partitions import export_days
+from immuta_assets.orchestration.partitions import define_export_days
 from immuta_assets.orchestration.run import ExportResult
 from immuta_assets.orchestration.staleness import Watch
 from immuta_assets.publishing.manifest import published_key
@@ -34,7 +34,7 @@ NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)
 EVERY = timedelta(hours=6)
 LINK = "https://dagster.example"
 KEY = published_key("prpr2", "policy-metadata")
-DAYS = export_days(BERLIN)
+DAYS = define_export_days(BERLIN)
 
 
 @dataclass
@@ -236,7 +236,9 @@ def test_the_run_that_is_asked_for_puts_the_destination_right(
     content = installation.store.read(KEY)
     installation.store.put_bytes(KEY, b"no Parquet")
     (asked,) = installation.tick().run_requests or []
-    republish = graph(settings.model_copy(update={"layouts": parse_layouts("prpr2")})).resolve_job_def("republish")
+    republish = build_graph(settings.model_copy(update={"layouts": parse_layouts("prpr2")})).resolve_job_def(
+        "republish"
+    )
     republish.execute_in_process(instance=instance, partition_key=asked.partition_key)
     assert installation.store.read(KEY) == content
     installation.tick()

@@ -16,7 +16,7 @@ from immuta_assets.audit.stored import open_connection_data
 from immuta_assets.datasets.files import FileDataset
 from immuta_assets.datasets.hours import parse_hour_key
 from immuta_assets.datasets.root import StoreRoot
-from immuta_assets.definitions import graph
+from immuta_assets.definitions import build_graph
 from immuta_assets.frames.contract import find_nonconformities
 from immuta_assets.layouts import parquet
 from immuta_assets.layouts.stored import open_layout
@@ -78,9 +78,9 @@ def duas(**changed: object) -> pl.LazyFrame:
 
 
 def table(frame: pl.LazyFrame) -> dg.AssetsDefinition:
-    @dg.asset(key=KEY, partitions_def=DAYS, check_specs=[checks.conforms_spec(KEY, DAYS)])
+    @dg.asset(key=KEY, partitions_def=DAYS, check_specs=[checks.define_conforms(KEY, DAYS)])
     def asset() -> Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]:
-        yield from checks.conforming(KEY, find_nonconformities(DUAS, frame))
+        yield from checks.check_conforms(KEY, find_nonconformities(DUAS, frame))
         yield dg.Output(ExportTable(frame, DUAS, EXPORT_DATE))
 
     return asset
@@ -92,7 +92,7 @@ def raising(*errors: Exception) -> tuple[dg.AssetsDefinition, list[Exception]]:
 
     @dg.asset(partitions_def=DAYS)
     def asset() -> pl.LazyFrame:
-        with failures.explained("/data/store"):
+        with failures.explain_errors("/data/store"):
             if left:
                 raise left.pop(0)
         return pl.LazyFrame({"flag": [1]})
@@ -250,7 +250,7 @@ def test_a_bug_is_not_tried_again(materialize: Materialize) -> None:
 
 def test_a_dump_of_another_day_fails_and_says_what_to_do(settings: Settings, instance: dg.DagsterInstance) -> None:
     result = (
-        graph(settings)
+        build_graph(settings)
         .resolve_job_def("export")
         .execute_in_process(
             {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -274,7 +274,7 @@ def test_files_of_different_dumps_are_not_published_together(
     before = {one: one.read_bytes() for one in Path(settings.destination[0]).rglob("*.parquet")}
     parquet.write_table(DUAS.create_empty(lazy=True), DUAS, path, export_date=datetime(2026, 5, 4, 5, 30))
     result = (
-        graph(settings)
+        build_graph(settings)
         .resolve_implicit_global_asset_job_def()
         .execute_in_process(
             {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

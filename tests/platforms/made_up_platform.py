@@ -115,9 +115,9 @@ def main(folder: Path) -> dict[str, Any]:
     KINDS["brook"] = BROOK_HOUSE
 
     from immuta_assets.audit.events.uam import encode_lines  # noqa: PLC0415 - after the registry
-    from immuta_assets.audit.identities.principals import principals  # noqa: PLC0415
+    from immuta_assets.audit.identities.principals import build_principals  # noqa: PLC0415
     from immuta_assets.audit.identities.resolution import resolve_identities  # noqa: PLC0415
-    from immuta_assets.audit.identities.unknown_users import unknown_users  # noqa: PLC0415
+    from immuta_assets.audit.identities.unknown_users import find_unknown_users  # noqa: PLC0415
     from immuta_assets.audit.queries.events import QueryEvents  # noqa: PLC0415
     from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events  # noqa: PLC0415
 
@@ -130,12 +130,12 @@ def main(folder: Path) -> dict[str, Any]:
     made = make_hour_events(
         hour.statements, hour.accesses, None, snapshot, origin=origin, moment=LATER, hold=True, registered_only=False
     )
-    who = principals(resolve_identities(hour.statements, snapshot.users, connection.platform), hour.accesses)
+    who = build_principals(resolve_identities(hour.statements, snapshot.users, connection.platform), hour.accesses)
     return {
         "embedded": embedded.platform.name,
         "counted": count_hours(connection, HOUR, LATER, LATER)[HOUR].statements,
         "lines": [line.decode() for line in encode_lines(QueryEvents.validate(made.collect()), origin.platform)],
-        "unknown": unknown_users(who, snapshot.users, connection.platform).select("platform", "user_name").rows(),
+        "unknown": find_unknown_users(who, snapshot.users, connection.platform).select("platform", "user_name").rows(),
     }
 
 

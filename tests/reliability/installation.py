@@ -14,11 +14,11 @@ import duckdb
 import polars as pl
 from reliability.late_history import HOST, PLATFORM, STARTS
 
-from immuta_assets.audit.identities.principals import principals
+from immuta_assets.audit.identities.principals import build_principals
 from immuta_assets.audit.identities.resolution import resolve_identities
 from immuta_assets.audit.queries import plan
 from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
-from immuta_assets.audit.queries.readings import Coverage, coverage, reading
+from immuta_assets.audit.queries.readings import Coverage, build_coverage, build_reading
 from immuta_assets.platforms.embedded import reader as embedded
 from immuta_assets.platforms.origin import Origin
 
@@ -72,8 +72,9 @@ class Installation:
         survive()
         made.sink_parquet(path)
         survive()
-        who = principals(resolve_identities(statements, self._snapshot.users, PLATFORM), accesses)
-        row = coverage(reading(hour, facts, now), statements, pl.scan_parquet(path), who, snapshot_at=STARTS, files={})
+        who = build_principals(resolve_identities(statements, self._snapshot.users, PLATFORM), accesses)
+        reading, events = build_reading(hour, facts, now), pl.scan_parquet(path)
+        row = build_coverage(reading, statements, events, who, snapshot_at=STARTS, files={})
         self._coverage[hour] = row
 
     def events(self) -> pl.DataFrame:

@@ -27,16 +27,32 @@ class Principals(dy.Schema):
     the platform tells anything else about them.
     """
 
-    hour = dy.Datetime(time_zone="UTC", description="Start of the hour in which the statements ended.")
+    hour = dy.Datetime(time_zone="UTC", description="Start of the hour in which the statements ended (UTC).")
     user_name = dy.String(nullable=True, description="Name on the platform; null where it does not say.")
-    user_email = dy.String(nullable=True, description="E-mail the platform knows for that user.")
-    user_type = dy.Enum(["PERSON", "SERVICE"], nullable=True, description="Kind of principal, where the platform says.")
-    global_user_id = dy.String(nullable=True, description="UUID of the Immuta user the hour's events name.")
-    identity = dy.Enum(IDENTITIES, description="How the user was found, or why not.")
-    statements = dy.Int64(min=1, description="Number of statements.")
-    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement.")
-    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement.")
-    sample_objects = dy.List(dy.String(), max_length=MOST_OBJECTS, description="Objects accessed: the first by name.")
+    user_email = dy.String(
+        nullable=True, description="E-mail that the platform knows for that user; null where it knows none."
+    )
+    user_type = dy.Enum(
+        ["PERSON", "SERVICE"],
+        nullable=True,
+        description="Kind of principal: PERSON, SERVICE, or null where the platform does not say.",
+    )
+    global_user_id = dy.String(
+        nullable=True, description="UUID of the Immuta user whom the hour's events name; null where they name nobody."
+    )
+    identity = dy.Enum(
+        IDENTITIES,
+        description="How the user was found: MAPPED (user name), MATCHED (e-mail or name), AMBIGUOUS (several fit, "
+        "nobody is named) or UNKNOWN.",
+    )
+    statements = dy.Int64(min=1, description="Number of statements that ended in the hour.")
+    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement (UTC).")
+    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement (UTC).")
+    sample_objects = dy.List(
+        dy.String(),
+        max_length=MOST_OBJECTS,
+        description="Full names of objects accessed: the first five by name; empty where none are known.",
+    )
 
     @dy.rule()
     def each_account_once_per_hour(cls) -> pl.Expr:  # noqa: N805 - the decorator makes it a class method
@@ -44,7 +60,7 @@ class Principals(dy.Schema):
         return pl.struct("hour", *ACCOUNT).is_unique()
 
 
-def principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
+def build_principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
     """Return the ``Principals`` of ``IdentifiedStatements`` and their ``Accesses``."""
     hourly = statements.select("query_id", "ended_at", *_RESOLVED, hour=pl.col("ended_at").dt.truncate("1h"))
     counted = hourly.group_by(_KEY).agg(
@@ -54,13 +70,13 @@ def principals(statements: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame
     )
     numbered = counted.sort("hour", *ACCOUNT).with_row_index("principal")
     return (
-        numbered.join(_samples(hourly, numbered, accesses), on="principal", how="left", maintain_order="left")
+        numbered.join(_sample_objects(hourly, numbered, accesses), on="principal", how="left", maintain_order="left")
         .with_columns(pl.col("sample_objects").fill_null([]))
         .select(Principals.column_names())
     )
 
 
-def _samples(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
+def _sample_objects(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFrame) -> pl.LazyFrame:
     """Return ``sample_objects`` per number of a principal: names are long and many, numbers are not."""
     by_query = hourly.join(numbered, on=_KEY, nulls_equal=True).select("query_id", "principal")
     return (
@@ -73,7 +89,7 @@ def _samples(hourly: pl.LazyFrame, numbered: pl.LazyFrame, accesses: pl.LazyFram
     )
 
 
-def changed_hours(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.Series:
+def find_changed_hours(principals: pl.LazyFrame, users: pl.LazyFrame, platform: Platform) -> pl.Series:
     """Return the hours whose events name somebody else than ``users`` would now, sorted, each once.
 
     ``principals`` are the ``Principals`` of all hours, ``users`` the tenant's present ``Users``. An hour changes when

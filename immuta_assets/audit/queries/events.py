@@ -63,13 +63,15 @@ class QueryEvents(dy.Schema):
     """Query events of one hour and connection, sorted by statement and object; an event once made is never lost."""
 
     id = dy.String(primary_key=True, description="Id of the event; it stays the same when the event is revised.")
-    action = dy.String(description="Always QUERY.")
+    action = dy.String(description="What was done: always QUERY.")
     actor = dy.Struct(
         _ACTOR,
         description="Immuta user who ran the statement; type is USER_ACTOR, or type, id and name are unknown where "
         "nobody is identified.",
     )
-    session_id = dy.String(nullable=True, alias="sessionId", description="Id of the session on the platform.")
+    session_id = dy.String(
+        nullable=True, alias="sessionId", description="Id of the session on the platform; null where it does not say."
+    )
     action_status = dy.Enum(
         STATUSES, alias="actionStatus", description="Outcome: SUCCESS, FAILURE, or UNAUTHORIZED if access was denied."
     )
@@ -82,15 +84,19 @@ class QueryEvents(dy.Schema):
         alias="receivedTimestamp",
         description="Moment of the run that made the event first (UTC); revisions keep it.",
     )
-    user_agent = dy.String(nullable=True, alias="userAgent", description="Client application, as it names itself.")
+    user_agent = dy.String(
+        nullable=True, alias="userAgent", description="Client application, as it names itself; null where it does not."
+    )
     tenant_id = dy.String(alias="tenantId", description="Id of the Immuta tenant.")
-    target_type = dy.String(alias="targetType", description="Always DATASOURCE.")
+    target_type = dy.String(alias="targetType", description="Kind of the targets: always DATASOURCE.")
     targets = dy.List(
         objects.TARGET,
         description="The data source accessed, without id if the object is not registered; empty where no object is "
         "known.",
     )
-    related_resources = dy.List(objects.TARGET, alias="relatedResources", description="Always empty.")
+    related_resources = dy.List(
+        objects.TARGET, alias="relatedResources", description="Further resources concerned: always empty."
+    )
     audit_payload = dy.Struct(
         _PAYLOAD,
         alias="auditPayload",
@@ -102,7 +108,10 @@ class QueryEvents(dy.Schema):
         nullable=True, description="Full name of the object on the platform; null where none is known."
     )
     global_user_id = dy.String(nullable=True, description="UUID of the Immuta user; null where nobody is identified.")
-    text = dy.String(nullable=True, description="Text of the statement, as far as the platform gives it.")
+    text = dy.String(
+        nullable=True,
+        description="Text of the statement, as far as the platform gives it; null where it is withheld or empty.",
+    )
     access_state = dy.Enum(
         ACCESS_STATES,
         description="What is known of the statement's objects: KNOWN, PENDING (may still arrive), CACHED (served from "

@@ -41,10 +41,19 @@ _CLOSE = pl.col("hour") + HOUR
 class Plan(Counts):
     """What is to be done for an hour of the window, or for one whose people are named differently now."""
 
-    planned_at = dy.Datetime(time_zone="UTC", description="Moment of the plan.")
-    reason = dy.Enum([*READ_REASONS, IDENTITIES], nullable=True, description="Why the hour is done; null if it is not.")
+    planned_at = dy.Datetime(time_zone="UTC", description="Moment of the plan (UTC).")
+    reason = dy.Enum(
+        [*READ_REASONS, IDENTITIES],
+        nullable=True,
+        description="Why the hour is done: NEW (never read), OUTSTANDING (asked for before and not read since), "
+        "CHANGED (the platform counts something else), SETTLING (awaited objects can no longer come) or IDENTITIES "
+        "(people are named differently now); null if it is not done.",
+    )
     due_since = dy.Datetime(
-        time_zone="UTC", nullable=True, description="Moment of the first plan that asked for it and was not obeyed yet."
+        time_zone="UTC",
+        nullable=True,
+        description="Moment (UTC) of the first plan that asked for the hour and was not obeyed yet; null where none "
+        "did.",
     )
 
 

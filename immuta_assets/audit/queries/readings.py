@@ -21,40 +21,54 @@ _COUNTS = ("statements", "accesses", "source_duplicates", "redacted", "pending")
 class Counts(dy.Schema):
     """What the platform counts of an hour, to be compared with what it counts later."""
 
-    hour = dy.Datetime(time_zone="UTC", primary_key=True, description="Start of the hour.")
-    counted_statements = dy.Int64(min=0, description="Rows of statements that ended in the hour.")
-    counted_statement_ids = dy.Int64(min=0, description="Different ids among them.")
-    counted_accesses = dy.Int64(min=0, description="Rows of the access source that belong to them.")
-    counted_latest_end = dy.Datetime(time_zone="UTC", nullable=True, description="Latest end among them.")
+    hour = dy.Datetime(time_zone="UTC", primary_key=True, description="Start of the hour (UTC).")
+    counted_statements = dy.Int64(
+        min=0, description="Rows of statements that ended in the hour, as the platform counts them."
+    )
+    counted_statement_ids = dy.Int64(min=0, description="Different ids among the rows counted.")
+    counted_accesses = dy.Int64(min=0, description="Rows of the access source that belong to the statements counted.")
+    counted_latest_end = dy.Datetime(
+        time_zone="UTC",
+        nullable=True,
+        description="Latest end among the rows counted (UTC); null where there are none.",
+    )
 
 
 class Readings(Counts):
     """An hour as it was read."""
 
-    read_at = dy.Datetime(time_zone="UTC", description="Moment of the run that read the hour.")
-    statements = dy.Int64(min=0, description="Statements, each id once.")
-    accesses = dy.Int64(min=0, description="Objects accessed, each once per statement.")
-    source_duplicates = dy.Int64(min=0, description="Further rows of the same id, left out.")
-    redacted = dy.Int64(min=0, description="Statements whose text the platform withheld.")
-    pending = dy.Int64(min=0, description="Statements whose objects may still arrive.")
+    read_at = dy.Datetime(time_zone="UTC", description="Moment of the run that read the hour (UTC).")
+    statements = dy.Int64(min=0, description="Statements that were stored, each id once.")
+    accesses = dy.Int64(min=0, description="Objects accessed that were stored, each once per statement.")
+    source_duplicates = dy.Int64(
+        min=0, description="Further rows of the same statement that the platform gave; they are left out."
+    )
+    redacted = dy.Int64(min=0, description="Statements whose text the platform withheld (text_state REDACTED).")
+    pending = dy.Int64(min=0, description="Statements whose objects may still arrive (access_state PENDING).")
     sources = dy.List(
         dy.Struct({"source": dy.String(), "latest": dy.Datetime(time_zone="UTC", nullable=True)}),
-        description="Latest time seen in each source that was read.",
+        description="Each source that was read, by its name on the platform, with the latest time seen in it (UTC); "
+        "that is null where it has no rows of the hour.",
     )
-    limits = dy.List(dy.String(), description="What limited the reading: missing columns, and warnings in words.")
+    limits = dy.List(
+        dy.String(),
+        description="What limited the reading: missing columns, and warnings in words; empty where nothing did.",
+    )
 
 
 class Coverage(Readings):
     """An hour whose events were made."""
 
-    events = dy.Int64(min=0, description="Events, without those withdrawn.")
+    events = dy.Int64(min=0, description="Events that hold: those withdrawn are not counted.")
     withdrawn = dy.Int64(min=0, description="Events made earlier that no longer hold.")
-    held = dy.Int64(min=0, description="Statements without an event yet: their objects are awaited.")
+    held = dy.Int64(min=0, description="Statements without an event yet, because their objects are awaited.")
     unknown_statements = dy.Int64(min=0, description="Statements of accounts that are no user of the tenant.")
     known_statements = dy.Int64(min=0, description="Statements of users of the tenant.")
     unmapped_objects = dy.Int64(min=0, description="Events on an object that is no data source.")
     mapped_objects = dy.Int64(min=0, description="Events on an object that is a data source.")
-    snapshot_at = dy.Datetime(time_zone="UTC", description="Moment of the tenant snapshot that events were made with.")
+    snapshot_at = dy.Datetime(
+        time_zone="UTC", description="Moment (dumpedAt, UTC) of the tenant snapshot that the events were made with."
+    )
     files = dy.List(
         dy.Struct({"frame": dy.String(), "moment": dy.Datetime(time_zone="UTC"), "digest": dy.String()}),
         description="What the hour is covered by: each other frame's moment of commit and the SHA-256 of its file, its "
@@ -62,7 +76,7 @@ class Coverage(Readings):
     )
 
 
-def reading(hour: datetime, facts: ReadFacts, read_at: datetime) -> pl.DataFrame:
+def build_reading(hour: datetime, facts: ReadFacts, read_at: datetime) -> pl.DataFrame:
     """Return the row (``Readings``) of an hour that was read at a moment; both have a zone."""
     row = {
         "hour": hour,
@@ -91,7 +105,7 @@ def require_consistent(reading: pl.DataFrame, statements: pl.LazyFrame, accesses
         raise HistoryError(message)
 
 
-def coverage(
+def build_coverage(
     reading: pl.DataFrame,
     statements: pl.LazyFrame,
     events: pl.LazyFrame,
@@ -106,7 +120,7 @@ def coverage(
     withdrawn, ``principals`` the ``Principals``. ``snapshot_at`` has a zone.
     """
     live = events.filter(~pl.col("withdrawn"))
-    parts = [reading.lazy(), _of_events(events), _held(statements, live), _of_principals(principals)]
+    parts = [reading.lazy(), _count_events(events), _count_held(statements, live), _count_statements(principals)]
     row = pl.concat(parts, how="horizontal").with_columns(
         snapshot_at=pl.lit(snapshot_at.astimezone(UTC)), files=pl.lit(_describe_files(files))
     )
@@ -118,7 +132,7 @@ def _describe_files(files: Mapping[str, Committed]) -> pl.Series:
     return pl.Series([described], dtype=Coverage.columns()["files"].dtype)
 
 
-def _of_events(events: pl.LazyFrame) -> pl.LazyFrame:
+def _count_events(events: pl.LazyFrame) -> pl.LazyFrame:
     live = ~pl.col("withdrawn")
     on_object = live & pl.col("object_name").is_not_null()
     mapped = pl.col("targets").list.first().struct.field("id").is_not_null()
@@ -130,13 +144,13 @@ def _of_events(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _held(statements: pl.LazyFrame, live: pl.LazyFrame) -> pl.LazyFrame:
+def _count_held(statements: pl.LazyFrame, live: pl.LazyFrame) -> pl.LazyFrame:
     """Count statements whose objects are awaited and that are not told by an event meanwhile."""
     pending = statements.filter(pl.col("access_state") == "PENDING").select("query_id")
     return pending.join(live.select("query_id"), on="query_id", how="anti").select(held=pl.len())
 
 
-def _of_principals(principals: pl.LazyFrame) -> pl.LazyFrame:
+def _count_statements(principals: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("global_user_id").is_not_null()
     count = pl.col("statements")
     return principals.select(known_statements=count.filter(known).sum(), unknown_statements=count.filter(~known).sum())

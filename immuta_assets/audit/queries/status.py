@@ -59,11 +59,18 @@ class Status(dy.Schema):
     where nothing is there to divide by.
     """
 
-    connection = dy.String(primary_key=True, description="Connection.")
-    as_of = dy.Datetime(time_zone="UTC", description="Moment of the status.")
-    newest_hour = dy.Datetime(time_zone="UTC", nullable=True, description="Start of the newest covered hour.")
+    connection = dy.String(primary_key=True, description="Name of the connection, as in connections.yaml.")
+    as_of = dy.Datetime(time_zone="UTC", description="Moment of the status (UTC).")
+    newest_hour = dy.Datetime(
+        time_zone="UTC",
+        nullable=True,
+        description="Start of the newest covered hour (UTC); null where none of the last 8 days is covered.",
+    )
     read_until = dy.Datetime(
-        time_zone="UTC", nullable=True, description="Up to when it is read: its end, or the reading if that was before."
+        time_zone="UTC",
+        nullable=True,
+        description="Up to when the connection is read (UTC): the end of the newest covered hour, or its reading if "
+        "that was before; null where none of the last 8 days is covered.",
     )
     sources = dy.List(
         dy.Struct(
@@ -75,29 +82,64 @@ class Status(dy.Schema):
                 "unusually_silent": dy.Bool(),
             }
         ),
-        description="Each source: its latest time seen, how long ago that is, and the hours read since without rows.",
+        description="Each source: its latest time seen (UTC, null for none), how long ago that is, the hours read "
+        "since without rows, and whether those hours all had rows a week before.",
     )
     covered_hours = dy.Int64(min=0, description="Hours covered of the last 72 that have closed.")
     missing_hours = dy.Int64(min=0, description="Closed hours not covered, since the first one covered or planned.")
     due_hours = dy.Int64(min=0, description="Hours that the newest plan asks for and that were not read since.")
-    awaiting_hours = dy.Int64(min=0, description="Hours with statements whose objects are awaited.")
+    awaiting_hours = dy.Int64(min=0, description="Hours covered that hold statements whose objects are awaited.")
     waiting_since = dy.Datetime(
-        time_zone="UTC", nullable=True, description="Since when the hour that waits longest could have been read."
+        time_zone="UTC",
+        nullable=True,
+        description="Since when the hour that waits longest could have been read (UTC); null where none waits.",
     )
     statements = dy.Int64(min=0, description="Statements of the newest 24 hours.")
     events = dy.Int64(min=0, description="Events of the newest 24 hours.")
     unknown_statements = dy.Int64(min=0, description="Statements of unknown users in the newest 24 hours.")
-    unknown_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of statements.")
-    unknown_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    unknown_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of unknown users in the statements of the newest 24 hours; null where there are no "
+        "statements.",
+    )
+    unknown_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (unknown_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     unmapped_objects = dy.Int64(min=0, description="Objects accessed in the newest 24 hours that are no data source.")
-    unmapped_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of objects accessed.")
-    unmapped_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    unmapped_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of unmapped objects in those accessed in the newest 24 hours; null where none were "
+        "accessed.",
+    )
+    unmapped_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (unmapped_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     duplicates = dy.Int64(min=0, description="Further rows of the same statement left out in the newest 24 hours.")
-    duplicate_share = dy.Float64(nullable=True, min=0, max=1, description="Their share of the platform's rows.")
-    duplicate_share_before = dy.Float64(nullable=True, min=0, max=1, description="The share before.")
+    duplicate_share = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Share of duplicates in the platform's rows of the newest 24 hours; null where there are no rows.",
+    )
+    duplicate_share_before = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="The same share (duplicate_share) in the 7 days before; null where nothing is there to divide by.",
+    )
     redacted = dy.Int64(min=0, description="Texts withheld by the platform in the newest 24 hours.")
     withdrawn = dy.Int64(min=0, description="Events of the newest 24 hours that no longer hold.")
-    limits = dy.List(dy.String(), description="What limited the newest reading.")
+    limits = dy.List(dy.String(), description="What limited the newest reading, in words; empty where nothing did.")
 
 
 class Finding(NamedTuple):
@@ -107,20 +149,20 @@ class Finding(NamedTuple):
     """One of ``CHECKS``."""
     severity: Severity
     connection: str
-    told: str
+    message: str
     """One sentence: the connection, what was found, what to do."""
 
 
-def status(coverage: pl.DataFrame, plans: pl.DataFrame, now: datetime) -> pl.DataFrame:
+def build_status(coverage: pl.DataFrame, plans: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return the ``Status`` of every connection as of ``now`` (with a zone), sorted by connection.
 
     ``coverage`` holds rows of ``Coverage`` of at least the last ``LOOK_BACK``, ``plans`` those of each connection's
     newest ``Plan``; both with a column ``connection``. Older hours and open ones are left out.
     """
     as_of = now.astimezone(UTC)
-    covered = coverage.filter(_looked_at(as_of))
-    parts = [_reach(covered, as_of), _counts(covered), _sources(covered, as_of)]
-    parts += [_waiting(covered, plans, as_of), _due(covered, plans)]
+    covered = coverage.filter(_is_looked_at(as_of))
+    parts = [_measure_reach(covered, as_of), _count_recent(covered), _describe_sources(covered, as_of)]
+    parts += [_find_waiting(covered, plans, as_of), _count_due(covered, plans)]
     found = pl.concat([coverage["connection"], plans["connection"]]).unique().sort().to_frame()
     for part in parts:
         found = found.join(part, on="connection", how="left", maintain_order="left")
@@ -128,27 +170,27 @@ def status(coverage: pl.DataFrame, plans: pl.DataFrame, now: datetime) -> pl.Dat
     return Status.validate(found.select(Status.column_names()), cast=True)
 
 
-def _looked_at(as_of: datetime) -> pl.Expr:
+def _is_looked_at(as_of: datetime) -> pl.Expr:
     """Whether an hour has closed and is not too old."""
     return pl.col("hour").is_between(as_of - LOOK_BACK, as_of - HOUR)
 
 
-def _reach(covered: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def _measure_reach(covered: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """How far hours are covered, and what limited the reading made last."""
     return covered.group_by("connection").agg(
         newest_hour=pl.col("hour").max(),
         read_until=pl.min_horizontal(pl.col("hour") + HOUR, "read_at").max(),
         covered_hours=(pl.col("hour") + HOUR > as_of - WINDOW).sum(),
-        awaiting_hours=_awaiting().sum(),
+        awaiting_hours=_is_awaiting().sum(),
         limits=pl.col("limits").sort_by("read_at", "hour").last(),
     )
 
 
-def _awaiting() -> pl.Expr:
+def _is_awaiting() -> pl.Expr:
     return pl.col("pending") + pl.col("held") > 0
 
 
-def _counts(covered: pl.DataFrame) -> pl.DataFrame:
+def _count_recent(covered: pl.DataFrame) -> pl.DataFrame:
     """The counts of the newest 24 hours, and the shares in them and before."""
     recent = pl.col("hour").max() - pl.col("hour") < RECENT
     shares = {
@@ -160,18 +202,18 @@ def _counts(covered: pl.DataFrame) -> pl.DataFrame:
     return covered.group_by("connection").agg(
         pl.col(counted).filter(recent).sum(),
         pl.col("source_duplicates").filter(recent).sum().alias("duplicates"),
-        **{name: _share(*columns, recent) for name, columns in shares.items()},
-        **{f"{name}_before": _share(*columns, ~recent) for name, columns in shares.items()},
+        **{name: _compute_share(*columns, recent) for name, columns in shares.items()},
+        **{f"{name}_before": _compute_share(*columns, ~recent) for name, columns in shares.items()},
     )
 
 
-def _share(part: str, rest: str, within: pl.Expr) -> pl.Expr:
+def _compute_share(part: str, rest: str, within: pl.Expr) -> pl.Expr:
     some = pl.col(part).filter(within).sum()
     whole = some + pl.col(rest).filter(within).sum()
     return pl.when(whole > 0).then(some / whole)
 
 
-def _sources(covered: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def _describe_sources(covered: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """What is known of each source: an hour that was read and is empty is no lag, but it may be unusual.
 
     Whether a platform was quiet or is late cannot be told from rows that are not there; only that a source is silent
@@ -195,7 +237,7 @@ def _sources(covered: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     return found.sort("source").group_by("connection").agg(sources=pl.struct(pl.exclude("connection")))
 
 
-def _waiting(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def _find_waiting(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """The hours that are missing, and since when the one that waits longest does.
 
     A missing hour waits since its close, one whose objects are awaited since they can no longer come, one that is to be
@@ -204,11 +246,11 @@ def _waiting(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.
     close, missing = pl.col("hour") + HOUR, pl.col("read_at").is_null()
     waiting_since = pl.min_horizontal(
         pl.when(missing).then(close),
-        pl.when(_awaiting()).then(close + SETTLE),
+        pl.when(_is_awaiting()).then(close + SETTLE),
         pl.when(_is_due()).then("due_since"),
     )
     return (
-        _expected(covered, plans, as_of)
+        _list_expected_hours(covered, plans, as_of)
         .join(covered, on=["connection", "hour"], how="left")
         .join(plans, on=["connection", "hour"], how="left")
         .group_by("connection")
@@ -216,14 +258,14 @@ def _waiting(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.
     )
 
 
-def _expected(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def _list_expected_hours(covered: pl.DataFrame, plans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Every hour of a connection from the first one covered or planned to the last that has closed."""
-    known = pl.concat([frame.select("connection", "hour") for frame in (covered, plans)]).filter(_looked_at(as_of))
+    known = pl.concat([frame.select("connection", "hour") for frame in (covered, plans)]).filter(_is_looked_at(as_of))
     hours = pl.datetime_ranges("first", pl.lit(as_of - HOUR), HOUR).alias("hour")
     return known.group_by("connection").agg(first=pl.col("hour").min()).select("connection", hours).explode("hour")
 
 
-def _due(covered: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
+def _count_due(covered: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
     planned = plans.join(covered, on=["connection", "hour"], how="left")
     return planned.group_by("connection").agg(due_hours=_is_due().sum())
 
@@ -233,12 +275,12 @@ def _is_due() -> pl.Expr:
     return pl.col("reason").is_not_null() & unread
 
 
-def findings(status: pl.DataFrame) -> list[Finding]:
+def list_findings(status: pl.DataFrame) -> list[Finding]:
     """Return what calls for an operator in a ``Status``, by connection and in the order of ``CHECKS``."""
     return [
         finding
         for row in status.iter_rows(named=True)
-        for find in (_unusual_shares, _redacted_texts, _source_lag, _pending_hours)
+        for find in (_find_unusual_shares, _find_redacted_texts, _find_source_lag, _find_pending_hours)
         for finding in find(row)
     ]
 
@@ -278,12 +320,13 @@ _SHARES = (
 )
 
 
-def _unusual_shares(row: Row) -> Iterator[Finding]:
+def _find_unusual_shares(row: Row) -> Iterator[Finding]:
     for one in _SHARES:
         count, share, before = row[one.part], row[one.share], row[f"{one.share}_before"]
         if _is_unusual(count, share, before):
-            found = f"{count:,} {one.words} in the newest 24 hours, {_percent(share)} after {_percent(before)} before"
-            yield _finding(one.check, "WARN", row, f"{found}; {one.remedy}")
+            shares = f"{_format_percent(share)} after {_format_percent(before)} before"
+            message = f"{count:,} {one.words} in the newest 24 hours, {shares}; {one.remedy}"
+            yield _make_finding(one.check, "WARN", row, message)
 
 
 def _is_unusual(count: int, share: float | None, before: float | None) -> bool:
@@ -292,47 +335,50 @@ def _is_unusual(count: int, share: float | None, before: float | None) -> bool:
     return count >= ENOUGH and share > FACTOR * before and share - before >= POINTS
 
 
-def _redacted_texts(row: Row) -> Iterator[Finding]:
+def _find_redacted_texts(row: Row) -> Iterator[Finding]:
     if row["redacted"]:
-        told = f"the platform withheld {row['redacted']:,} texts in the newest 24 hours; " + ", ".join(
+        message = f"the platform withheld {row['redacted']:,} texts in the newest 24 hours; " + ", ".join(
             platform.redaction_hint for platform in PLATFORMS.values()
         )
-        yield _finding("redacted_texts", "WARN", row, told)
+        yield _make_finding("redacted_texts", "WARN", row, message)
 
 
-def _source_lag(row: Row) -> Iterator[Finding]:
-    if severity := _severity(row, row["read_until"]):
-        told = f"nothing after {_moment(row['read_until'])} is read; look for failed runs, schedule and sensor"
-        yield _finding("source_lag", severity, row, told)
+def _find_source_lag(row: Row) -> Iterator[Finding]:
+    if severity := _find_severity(row, row["read_until"]):
+        message = (
+            f"nothing after {_format_moment(row['read_until'])} is read; look for failed runs, schedule and sensor"
+        )
+        yield _make_finding("source_lag", severity, row, message)
     for source in row["sources"]:
         if source["unusually_silent"]:
-            told = (
+            message = (
                 f"{source['source']} has had no rows for {source['silent_hours']:,} hours that are read, and had some "
                 "in the same hours a week before; if people are at work, the platform is late and the hours are read "
                 "again when it delivers"
             )
-            yield _finding("source_lag", "WARN", row, told)
+            yield _make_finding("source_lag", "WARN", row, message)
 
 
-def _pending_hours(row: Row) -> Iterator[Finding]:
-    if severity := _severity(row, row["waiting_since"]):
-        told = (
+def _find_pending_hours(row: Row) -> Iterator[Finding]:
+    if severity := _find_severity(row, row["waiting_since"]):
+        message = (
             f"{row['missing_hours']:,} hours are missing, {row['due_hours']:,} due and {row['awaiting_hours']:,} await "
-            f"objects, one of them since {_moment(row['waiting_since'])}; look for failed runs, or materialize them"
+            f"objects, one of them since {_format_moment(row['waiting_since'])}; look for failed runs, or materialize "
+            f"them"
         )
         # A connection that was just added has not failed yet.
-        yield _finding("pending_hours", severity if row["newest_hour"] else "WARN", row, told)
+        yield _make_finding("pending_hours", severity if row["newest_hour"] else "WARN", row, message)
 
 
-def _severity(row: Row, since: datetime | None) -> Severity | None:
+def _find_severity(row: Row, since: datetime | None) -> Severity | None:
     waited = row["as_of"] - since if since else timedelta(0)
     if waited >= TOO_LATE:
         return "ERROR"
     return "WARN" if waited > LATE else None
 
 
-def _finding(check: str, severity: Severity, row: Row, told: str) -> Finding:
-    return Finding(check, severity, row["connection"], f"{row['connection']}: {told}.")
+def _make_finding(check: str, severity: Severity, row: Row, message: str) -> Finding:
+    return Finding(check, severity, row["connection"], f"{row['connection']}: {message}.")
 
 
 _HEADINGS = (
@@ -341,31 +387,31 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def markdown(status: pl.DataFrame) -> str:
+def format_markdown(status: pl.DataFrame) -> str:
     """Return a ``Status`` as a table for people, followed by what limits the newest reading of each connection."""
     rows = status.rows(named=True)
-    table = [_HEADINGS, ["---"] * len(_HEADINGS), *(_cells(row) for row in rows)]
+    table = [_HEADINGS, ["---"] * len(_HEADINGS), *(_format_cells(row) for row in rows)]
     limits = [f"- {row['connection']}: {limit}" for row in rows for limit in row["limits"]]
-    as_of = [f"As of {_moment(row['as_of'])}; counts and shares are of the newest 24 hours." for row in rows[:1]]
+    as_of = [f"As of {_format_moment(row['as_of'])}; counts and shares are of the newest 24 hours." for row in rows[:1]]
     blocks = [["| " + " | ".join(cells) + " |" for cells in table], as_of, limits]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _cells(row: Row) -> list[str]:
+def _format_cells(row: Row) -> list[str]:
     hours = [f"{row[name]:,}" for name in ("covered_hours", "missing_hours", "due_hours", "awaiting_hours")]
     counts = [f"{row[name]:,}" for name in ("statements", "events")]
-    shares = [_compared(row, one) for one in _SHARES]
+    shares = [_format_share(row, one) for one in _SHARES]
     rest = [f"{row[name]:,}" for name in ("redacted", "withdrawn")]
-    newest = _moment(row["newest_hour"]) if row["newest_hour"] else "none yet"
-    return [row["connection"], newest, ", ".join(map(_lag, row["sources"])), *hours, *counts, *shares, *rest]
+    newest = _format_moment(row["newest_hour"]) if row["newest_hour"] else "none yet"
+    return [row["connection"], newest, ", ".join(map(_format_lag, row["sources"])), *hours, *counts, *shares, *rest]
 
 
-def _compared(row: Row, one: _Share) -> str:
+def _format_share(row: Row, one: _Share) -> str:
     count, share, before = row[one.part], row[one.share], row[f"{one.share}_before"]
-    return f"{count:,}" if share is None else f"{count:,} ({_percent(share)}, before {_percent(before)})"
+    return f"{count:,}" if share is None else f"{count:,} ({_format_percent(share)}, before {_format_percent(before)})"
 
 
-def _lag(source: Row) -> str:
+def _format_lag(source: Row) -> str:
     if source["lag"] is None:
         return f"{source['source']} no rows"
     minutes = source["lag"] // timedelta(minutes=1)
@@ -373,9 +419,9 @@ def _lag(source: Row) -> str:
     return f"{source['source']} {minutes // 60:,} h {minutes % 60:02} min{quiet}"
 
 
-def _percent(share: float | None) -> str:
+def _format_percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
-def _moment(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -20,7 +20,7 @@ from immuta_assets.layouts.versions import COMPUTED, LAYOUTS, Layout
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import outcomes as compact
-from immuta_assets.orchestration.columns import table_schema
+from immuta_assets.orchestration.columns import build_table_schema
 from immuta_assets.orchestration.storage import ExportTable
 from immuta_assets.outcomes.profiles import FRAMES, from_frames
 from immuta_assets.tenant.info import TenantInfo
@@ -30,54 +30,56 @@ Days = dg.PartitionsDefinition[str]
 Events = Iterator[dg.AssetCheckResult | dg.Output[ExportTable]]
 
 
-def tables(days: Days) -> list[dg.AssetsDefinition]:
+def build_tables(days: Days) -> list[dg.AssetsDefinition]:
     """Return the tables of the computed version, and those that every other version derives from them."""
     layout = LAYOUTS[COMPUTED]
-    computed = [_table(layout, name, function, days) for name, function in TABLES.items()]
+    computed = [_build_table(layout, name, function, days) for name, function in TABLES.items()]
     derived = [
-        _derived(each, name, function, days) for each in LAYOUTS.values() for name, function in each.derived.items()
+        _build_derived(each, name, function, days)
+        for each in LAYOUTS.values()
+        for name, function in each.derived.items()
     ]
-    return [*computed, _policy_outcomes(layout, days), *derived]
+    return [*computed, _build_policy_outcomes(layout, days), *derived]
 
 
-def _table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
+def _build_table(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
     def compute(**collections: pl.LazyFrame) -> Events:
         info = TenantInfo.read(collections.pop("tenant"))
-        yield from _scanned(layout, name, function(info, **collections), info.export_date)
+        yield from _check_and_store(layout, name, function(info, **collections), info.export_date)
 
-    return _asset(layout, name, _collections(inspect.signature(function).parameters), compute, days)
+    return _define_asset(layout, name, _take_collections(inspect.signature(function).parameters), compute, days)
 
 
-def _policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
+def _build_policy_outcomes(layout: Layout, days: Days) -> dg.AssetsDefinition:
     def compute(tenant: pl.LazyFrame, **frames: pl.LazyFrame) -> Events:
         outcomes = from_frames(frames, TenantInfo.read(tenant).export_date)
         rows = outcomes.scan()
         # The rows are proved on the compact form: its keys are unique, its texts are Enums, and the file takes no null.
         problems = compare_schema(layout.tables[OUTCOMES], rows.collect_schema())
-        yield from _stored(layout, OUTCOMES, rows, outcomes.export_date, problems)
+        yield from _store(layout, OUTCOMES, rows, outcomes.export_date, problems)
 
-    inputs = {name: dg.AssetIn(compact.key(name)) for name in FRAMES}
-    return _asset(layout, OUTCOMES, inputs | _collections(["tenant"]), compute, days)
+    inputs = {name: dg.AssetIn(compact.make_key(name)) for name in FRAMES}
+    return _define_asset(layout, OUTCOMES, inputs | _take_collections(["tenant"]), compute, days)
 
 
-def _derived(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
+def _build_derived(layout: Layout, name: str, function: Callable[..., pl.LazyFrame], days: Days) -> dg.AssetsDefinition:
     named = inspect.signature(function).parameters
 
     def compute(**given: pl.LazyFrame) -> Events:
         frame = function(*(given[each] for each in named))
-        yield from _scanned(layout, name, frame, TenantInfo.read(given["tenant"]).export_date)
+        yield from _check_and_store(layout, name, frame, TenantInfo.read(given["tenant"]).export_date)
 
     tables = {each: each.replace("_", "-") for each in named if each.replace("_", "-") in LAYOUTS[COMPUTED].tables}
     inputs = {each: dg.AssetIn([COMPUTED, table]) for each, table in tables.items()}
-    collections = _collections([each for each in dict.fromkeys([*named, "tenant"]) if each not in tables])
-    return _asset(layout, name, inputs | collections, compute, days)
+    collections = _take_collections([each for each in dict.fromkeys([*named, "tenant"]) if each not in tables])
+    return _define_asset(layout, name, inputs | collections, compute, days)
 
 
-def _collections(names: Iterable[str]) -> dict[str, dg.AssetIn]:
+def _take_collections(names: Iterable[str]) -> dict[str, dg.AssetIn]:
     return {name: dg.AssetIn(["tenant", name]) for name in names}
 
 
-def _asset(
+def _define_asset(
     layout: Layout,
     name: str,
     inputs: Mapping[str, dg.AssetIn],
@@ -90,22 +92,22 @@ def _asset(
         ins=inputs,
         group_name="access_summary" if layout.version == COMPUTED else f"access_summary_{layout.version}",
         description=inspect.getdoc(schema),
-        metadata={"dagster/column_schema": table_schema(schema)},
+        metadata={"dagster/column_schema": build_table_schema(schema)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
         partitions_def=days,
-        check_specs=[checks.conforms_spec(key, days)],
+        check_specs=[checks.define_conforms(key, days)],
         code_version=compute_code_version(layout, name),
     )
     return define(compute)
 
 
-def _scanned(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
+def _check_and_store(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime) -> Events:
     """Check every row before it is stored."""
     problems = find_nonconformities(layout.tables[name], frame)
-    yield from _stored(layout, name, frame, export_date, problems)
+    yield from _store(layout, name, frame, export_date, problems)
 
 
-def _stored(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime, problems: Sequence[str]) -> Events:
-    yield from checks.conforming(dg.AssetKey([layout.version, name]), problems)
+def _store(layout: Layout, name: str, frame: pl.LazyFrame, export_date: datetime, problems: Sequence[str]) -> Events:
+    yield from checks.check_conforms(dg.AssetKey([layout.version, name]), problems)
     yield dg.Output(ExportTable(frame, layout.tables[name], export_date))

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from immuta_assets.audit.identities.principals import principals
+from immuta_assets.audit.identities.principals import build_principals
 from immuta_assets.audit.identities.resolution import resolve_identities
-from immuta_assets.audit.identities.unknown_users import UnknownUsers, unknown_users
+from immuta_assets.audit.identities.unknown_users import UnknownUsers, find_unknown_users
 from immuta_assets.audit.queries import readings
 from immuta_assets.audit.queries.hour_events import Snapshot, make_hour_events
 from immuta_assets.audit.queries.plan import Plan
-from immuta_assets.audit.queries.status import LOOK_BACK, findings, markdown, status
+from immuta_assets.audit.queries.status import LOOK_BACK, build_status, format_markdown, list_findings
 from immuta_assets.audit.stored import STATUS as STATUS_PATH
 from immuta_assets.audit.stored import UNKNOWN_USERS as UNKNOWN_USERS_PATH
 from immuta_assets.audit.stored import ConnectionData, open_status, open_unknown_users
@@ -29,9 +29,9 @@ from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets import tenant as snapshot
-from immuta_assets.orchestration.columns import table_schema
-from immuta_assets.orchestration.failures import explained
-from immuta_assets.orchestration.moments import moment_of
+from immuta_assets.orchestration.columns import build_table_schema
+from immuta_assets.orchestration.failures import explain_errors
+from immuta_assets.orchestration.moments import read_moment
 from immuta_assets.orchestration.storage import HourlyFrames, Metadata
 from immuta_assets.platforms import registry
 from immuta_assets.platforms.connection import Connection
@@ -60,7 +60,7 @@ class _Tenant:
         self.snapshot = Snapshot(**frames)
 
 
-def query_events(
+def build_query_events(
     connection: Connection, data: ConnectionData, root: StoreRoot, hours: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     """Return the multi-asset with the events of a connection, its principals, and what is covered.
@@ -75,26 +75,29 @@ def query_events(
             name: history.define_out(data.hourly[name], kinds={"polars", "delta"}, freshness=FRESHNESS) for name in MADE
         },
         deps=[
-            *(history.asset_key(data.hourly[name]) for name in history.READ),
-            *(dg.AssetDep(snapshot.key(name), partition_mapping=dg.LastPartitionMapping()) for name in COLLECTIONS),
+            *(history.make_key(data.hourly[name]) for name in history.READ),
+            *(
+                dg.AssetDep(snapshot.make_key(name), partition_mapping=dg.LastPartitionMapping())
+                for name in COLLECTIONS
+            ),
         ],
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
-        moment, keys = moment_of(context), context.partition_keys
-        with explained(connection.name):
+        moment, keys = read_moment(context), context.partition_keys
+        with explain_errors(connection.name):
             tenant = _Tenant(root)
             hours = _read_hours(connection, data, keys)
             previous = data.query_events.scan_each(keys)
-            events = {key: hour.events(tenant, previous.get(key), moment) for key, hour in hours.items()}
+            events = {key: hour.make_events(tenant, previous.get(key), moment) for key, hour in hours.items()}
             yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
-            who = {key: hour.principals(tenant) for key, hour in hours.items()}
+            who = {key: hour.build_principals(tenant) for key, hour in hours.items()}
             yield dg.Output(HourlyFrames(who, moment, {}), "principals")
             made = {name: data.hourly[name].scan_each(keys) for name in ("query_events", "principals")}
             commits = {name: data.hourly[name].read_commits(keys) for name in (*history.READ, *made)}
             covered = {
-                key: hour.coverage(
+                key: hour.build_coverage(
                     tenant,
                     made["query_events"][key],
                     made["principals"][key],
@@ -109,7 +112,7 @@ def query_events(
     return compute
 
 
-class _Hour:
+class _StoredHour:
     """The stored reading of an hour, and what is made of it."""
 
     def __init__(
@@ -121,7 +124,7 @@ class _Hour:
         self._accesses = accesses
         readings.require_consistent(self._reading, self._statements, self._accesses)
 
-    def events(self, tenant: _Tenant, previous: pl.LazyFrame | None, moment: datetime) -> pl.LazyFrame:
+    def make_events(self, tenant: _Tenant, previous: pl.LazyFrame | None, moment: datetime) -> pl.LazyFrame:
         return make_hour_events(
             self._statements,
             self._accesses,
@@ -133,58 +136,58 @@ class _Hour:
             registered_only=self._connection.users == "registered",
         )
 
-    def principals(self, tenant: _Tenant) -> pl.LazyFrame:
-        return principals(self._named(tenant), self._accesses)
+    def build_principals(self, tenant: _Tenant) -> pl.LazyFrame:
+        return build_principals(self._resolve_statements(tenant), self._accesses)
 
-    def coverage(
+    def build_coverage(
         self, tenant: _Tenant, events: pl.LazyFrame, who: pl.LazyFrame, files: Mapping[str, Committed]
     ) -> pl.DataFrame:
         """What the stored events and principals cover of the statements that are to give events."""
         wanted = pl.col("profile_id").is_not_null() if self._connection.users == "registered" else pl.lit(value=True)
-        return readings.coverage(
+        return readings.build_coverage(
             self._reading,
-            self._named(tenant).filter(wanted),
+            self._resolve_statements(tenant).filter(wanted),
             events,
             who,
             snapshot_at=tenant.info.dumped_at,
             files=files,
         )
 
-    def _named(self, tenant: _Tenant) -> pl.LazyFrame:
+    def _resolve_statements(self, tenant: _Tenant) -> pl.LazyFrame:
         return resolve_identities(self._statements, tenant.snapshot.users, self._connection.platform)
 
 
-def _read_hours(connection: Connection, data: ConnectionData, keys: Sequence[str]) -> dict[str, _Hour]:
+def _read_hours(connection: Connection, data: ConnectionData, keys: Sequence[str]) -> dict[str, _StoredHour]:
     """Return the stored readings of hours; raises ``NotStoredError`` for one that was never read."""
     frames = [data.hourly[name].scan_each(keys) for name in ("readings", "statements", "accesses")]
     for key in keys:
         if not all(key in frame for frame in frames):
             msg = f"The hour {key} UTC of {connection.name} is not stored: read it first."
             raise NotStoredError(msg)
-    return {key: _Hour(connection, *(frame[key] for frame in frames)) for key in keys}
+    return {key: _StoredHour(connection, *(frame[key] for frame in frames)) for key in keys}
 
 
 def _describe_coverage(row: pl.DataFrame) -> Metadata:
     return row.select(_COUNTS).row(0, named=True)
 
 
-def unknown(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
+def build_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
     """Return the asset that lists the platform users nobody knows, over all hours that are stored."""
 
     @dg.asset(
         key=UNKNOWN_USERS,
         group_name="audit",
         deps=[
-            *_all_hours(connections, "principals"),
-            dg.AssetDep(snapshot.key("users"), partition_mapping=dg.LastPartitionMapping()),
+            *_require_all_hours(connections, "principals"),
+            dg.AssetDep(snapshot.make_key("users"), partition_mapping=dg.LastPartitionMapping()),
         ],
         description=inspect.getdoc(UnknownUsers),
-        metadata={"dagster/column_schema": table_schema(UnknownUsers)},
+        metadata={"dagster/column_schema": build_table_schema(UnknownUsers)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
     )
     def compute() -> dg.MaterializeResult[None]:
-        with explained(UNKNOWN_USERS_PATH):
+        with explain_errors(UNKNOWN_USERS_PATH):
             found = update_unknown_users(connections, root)
         return dg.MaterializeResult(metadata=_describe(open_unknown_users(root), found.height))
 
@@ -200,7 +203,7 @@ def update_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> p
 
     def compute() -> pl.DataFrame:
         found = [
-            unknown_users(pl.concat(data.principals.scan() for data in same), users.scan_newest(), platform)
+            find_unknown_users(pl.concat(data.principals.scan() for data in same), users.scan_newest(), platform)
             for platform, same in _group_by_platform(connections)
         ]
         return pl.concat([UnknownUsers.create_empty(), *found])
@@ -209,9 +212,9 @@ def update_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> p
     return open_unknown_users(root).update(compute, made_of=" ".join(made_of))
 
 
-def _all_hours(connections: Sequence[Connected], frame: str) -> list[dg.AssetDep]:
+def _require_all_hours(connections: Sequence[Connected], frame: str) -> list[dg.AssetDep]:
     return [
-        dg.AssetDep(history.asset_key(data.hourly[frame]), partition_mapping=dg.AllPartitionMapping())
+        dg.AssetDep(history.make_key(data.hourly[frame]), partition_mapping=dg.AllPartitionMapping())
         for _, data in connections
     ]
 
@@ -221,26 +224,29 @@ def _group_by_platform(connections: Sequence[Connected]) -> Iterator[tuple[Platf
         yield platform, [data for each, data in connections if each.platform is platform]
 
 
-def shown(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
+def build_status_asset(connections: Sequence[Connected], root: StoreRoot) -> dg.AssetsDefinition:
     """Return the asset that shows operators how far every connection is covered, with the checks on it."""
 
     @dg.asset(
         key=STATUS,
         group_name="audit",
-        deps=[*_all_hours(connections, "coverage"), *(history.asset_key(data.plan) for _, data in connections)],
-        check_specs=checks.history_specs(STATUS),
+        deps=[
+            *_require_all_hours(connections, "coverage"),
+            *(history.make_key(data.plan) for _, data in connections),
+        ],
+        check_specs=checks.define_history(STATUS),
         description=inspect.getdoc(open_status(root).schema),
-        metadata={"dagster/column_schema": table_schema(open_status(root).schema)},
+        metadata={"dagster/column_schema": build_table_schema(open_status(root).schema)},
         kinds={"polars", "parquet"},
         owners=OWNERS,
     )
     def compute(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        moment = moment_of(context)
-        with explained(STATUS_PATH):
+        moment = read_moment(context)
+        with explain_errors(STATUS_PATH):
             found = update_status(connections, root, moment)
-        told = {"status": dg.MetadataValue.md(markdown(found)), **_describe(open_status(root), found.height)}
-        yield dg.MaterializeResult(metadata=told)
-        yield from checks.history(STATUS, findings(found))
+        metadata = {"status": dg.MetadataValue.md(format_markdown(found)), **_describe(open_status(root), found.height)}
+        yield dg.MaterializeResult(metadata=metadata)
+        yield from checks.check_history(STATUS, list_findings(found))
 
     return compute
 
@@ -251,7 +257,7 @@ def update_status(connections: Sequence[Connected], root: StoreRoot, moment: dat
     def compute() -> pl.DataFrame:
         covered = [(each, data.coverage.scan(since=moment - LOOK_BACK).collect()) for each, data in connections]
         plans = [(each, _read_plan(data.plan)) for each, data in connections]
-        return status(_name_connections(covered), _name_connections(plans), moment)
+        return build_status(_name_connections(covered), _name_connections(plans), moment)
 
     return open_status(root).update(compute)
 

@@ -9,12 +9,12 @@ import dagster as dg
 from immuta_assets.audit.stored import ConnectionData
 from immuta_assets.datasets.maintenance import Maintained, maintain_table
 from immuta_assets.orchestration.assets import OWNERS
-from immuta_assets.orchestration.failures import explained
-from immuta_assets.orchestration.moments import moment_of
+from immuta_assets.orchestration.failures import explain_errors
+from immuta_assets.orchestration.moments import read_moment
 from immuta_assets.platforms.connection import Connection
 
 
-def maintenance_key(connection: Connection) -> dg.AssetKey:
+def make_key(connection: Connection) -> dg.AssetKey:
     """Return the key of the asset that stands for the state of a connection's tables."""
     return dg.AssetKey(["maintenance", connection.name])
 
@@ -23,15 +23,15 @@ def build_maintenance(connection: Connection, data: ConnectionData) -> dg.Assets
     """Return the asset that compacts the tables of a connection and removes what is no longer read."""
 
     @dg.asset(
-        key=maintenance_key(connection),
+        key=make_key(connection),
         group_name="maintenance",
         description="The tables of the connection in order: few files, a short log, nothing that nobody reads.",
         kinds={"delta"},
         owners=OWNERS,
     )
     def maintain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        moment = moment_of(context)
-        with explained(connection.name):
+        moment = read_moment(context)
+        with explain_errors(connection.name):
             done = {name: maintain_table(table, moment) for name, table in data.hourly.items()}
         totals = {
             f: sum(getattr(each, f) for each in done.values()) for f in ("compacted", "removed", "files", "bytes")

@@ -14,17 +14,17 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from immuta_assets.audit.identities.principals import changed_hours
+from immuta_assets.audit.identities.principals import find_changed_hours
 from immuta_assets.audit.queries import plan
-from immuta_assets.audit.queries.readings import reading
+from immuta_assets.audit.queries.readings import build_reading
 from immuta_assets.audit.stored import ConnectionData
 from immuta_assets.datasets.dataset import Dataset
 from immuta_assets.datasets.hours import parse_hour_key
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.orchestration.assets import OWNERS
-from immuta_assets.orchestration.columns import table_schema
-from immuta_assets.orchestration.failures import explained
-from immuta_assets.orchestration.moments import moment_of
+from immuta_assets.orchestration.columns import build_table_schema
+from immuta_assets.orchestration.failures import explain_errors
+from immuta_assets.orchestration.moments import read_moment
 from immuta_assets.orchestration.storage import HourlyFrames, Metadata
 from immuta_assets.platforms import registry
 from immuta_assets.platforms.connection import Connection
@@ -36,12 +36,12 @@ READ = ("statements", "accesses", "readings")
 COUNTS = ("statements", "accesses", "source_duplicates", "redacted", "pending")
 
 
-def asset_key(dataset: Dataset) -> dg.AssetKey:
+def make_key(dataset: Dataset) -> dg.AssetKey:
     """Return the key of the asset that is stored as a dataset."""
     return dg.AssetKey(dataset.key.split("/"))
 
 
-def query_history(
+def build_query_history(
     connection: Connection, data: ConnectionData, hours: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     """Return the multi-asset that reads hours of a connection, many in one run."""
@@ -54,14 +54,14 @@ def query_history(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
-        moment = moment_of(context)
-        with explained(connection.name):
+        moment = read_moment(context)
+        with explain_errors(connection.name):
             data.statements.root.remove_drafts()
             with open_spool(connection.name) as spool, registry.open_reader(connection) as read_hour:
                 hours = {
                     key: read_hour(parse_hour_key(key), Path(spool, key), moment) for key in context.partition_keys
                 }
-                rows = {key: reading(parse_hour_key(key), hour.facts, moment) for key, hour in hours.items()}
+                rows = {key: build_reading(parse_hour_key(key), hour.facts, moment) for key, hour in hours.items()}
                 shown = {key: _describe_reading(row) for key, row in rows.items()}
                 for name in ("statements", "accesses"):
                     frames = {key: getattr(hour, name) for key, hour in hours.items()}
@@ -75,9 +75,9 @@ def query_history(
 def define_out(dataset: Dataset, kinds: set[str], freshness: dg.FreshnessPolicy | None = None) -> dg.AssetOut:
     """Return the output that is stored as a dataset."""
     return dg.AssetOut(
-        key=asset_key(dataset),
+        key=make_key(dataset),
         description=inspect.getdoc(dataset.schema),
-        metadata={"dagster/column_schema": table_schema(dataset.schema)},
+        metadata={"dagster/column_schema": build_table_schema(dataset.schema)},
         kinds=kinds,
         owners=OWNERS,
         freshness_policy=freshness,
@@ -90,20 +90,20 @@ def _describe_reading(row: pl.DataFrame) -> Metadata:
     return counts | {"limits": "; ".join(row["limits"].item())}
 
 
-def planned(connection: Connection, data: ConnectionData, root: StoreRoot, start: date) -> dg.AssetsDefinition:
+def build_plan_asset(connection: Connection, data: ConnectionData, root: StoreRoot, start: date) -> dg.AssetsDefinition:
     """Return the asset that says which hours of a connection, from a day on, are to be read now, and why."""
 
     @dg.asset(
-        key=asset_key(data.plan),
+        key=make_key(data.plan),
         group_name="query_history",
         description=inspect.getdoc(plan.Plan),
-        metadata={"dagster/column_schema": table_schema(plan.Plan)},
+        metadata={"dagster/column_schema": build_table_schema(plan.Plan)},
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
     )
     def compute(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
-        moment = moment_of(context)
-        with explained(connection.name):
+        moment = read_moment(context)
+        with explain_errors(connection.name):
             made = make_plan(connection, data, root, datetime.combine(start, time(), UTC), moment)
         due = made.drop_nulls("reason").group_by("reason").len().sort("reason")
         return dg.Output(made, metadata={"hours due": int(due["len"].sum())} | dict(due.iter_rows()))
@@ -137,4 +137,4 @@ def _find_changed_hours(connection: Connection, data: ConnectionData, root: Stor
     users = open_tenant(root)["users"]
     if not users.partitions():
         return pl.Series(dtype=pl.Datetime("us", "UTC"))
-    return changed_hours(data.principals.scan(), users.scan_newest(), connection.platform)
+    return find_changed_hours(data.principals.scan(), users.scan_newest(), connection.platform)

@@ -14,7 +14,7 @@ from typing import IO, Literal, Protocol
 
 import zstandard
 
-from immuta_assets.object_store.files import replacing
+from immuta_assets.object_store.files import replace_file
 
 Suffix = Literal["", ".gz", ".zst"]
 SUFFIXES: tuple[Suffix, ...] = ("", ".gz", ".zst")
@@ -41,7 +41,7 @@ def write(path: Path, lines: Iterable[bytes]) -> int:
     The file appears whole or not at all, and the same lines give the same bytes.
     """
     count = 0
-    with replacing(path) as raw, _WRITERS.get(path.suffix, nullcontext)(raw) as file:
+    with replace_file(path) as raw, _WRITERS.get(path.suffix, nullcontext)(raw) as file:
         for line in lines:
             file.write(line + b"\n")
             count += 1

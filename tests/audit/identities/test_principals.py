@@ -14,7 +14,7 @@ from dataframely.exc import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.audit.identities.principals import Principals, changed_hours
+from immuta_assets.audit.identities.principals import Principals, find_changed_hours
 from immuta_assets.platforms.hour import HOUR
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
@@ -59,7 +59,7 @@ def test_the_same_account_is_kept_once_per_hour() -> None:
 
 
 def changed(history: History, then: Sequence[Row], now: Sequence[Row], platform: Platform = SNOWFLAKE) -> list[Any]:
-    return changed_hours(principals_of(history, then, platform), frame(Users, now), platform).to_list()
+    return find_changed_hours(principals_of(history, then, platform), frame(Users, now), platform).to_list()
 
 
 @given(HISTORY, st.tuples(USERS, USERS) | USERS.map(lambda users: (users, users)), PLATFORMS)
@@ -114,4 +114,4 @@ def test_an_account_that_becomes_ambiguous_stays_nobody() -> None:
 def test_an_hour_of_several_connections_is_told_once() -> None:
     one = principals_of([(statement("ANN", ended_at=NOON + timedelta(minutes=7)), ())], platform=DATABRICKS)
     users = frame(Users, [user(1, databricks_user="ann")])
-    assert changed_hours(pl.concat([one, one]), users, DATABRICKS).to_list() == [NOON]
+    assert find_changed_hours(pl.concat([one, one]), users, DATABRICKS).to_list() == [NOON]

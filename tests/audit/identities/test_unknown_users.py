@@ -21,7 +21,7 @@ from accounts import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.audit.identities.unknown_users import CREATE, MAP, PULL, UnknownUsers, unknown_users
+from immuta_assets.audit.identities.unknown_users import CREATE, MAP, PULL, UnknownUsers, find_unknown_users
 from immuta_assets.platforms.hour import HOUR
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
@@ -35,7 +35,7 @@ def unknown_in(
     history: History, users: Sequence[Row], platform: Platform = SNOWFLAKE, then: Sequence[Row] = ()
 ) -> list[dict[str, Any]]:
     """List who is unknown to ``users``; when the history was kept, ``then`` were known."""
-    found = unknown_users(principals_of(history, then, platform), frame(Users, users), platform)
+    found = find_unknown_users(principals_of(history, then, platform), frame(Users, users), platform)
     UnknownUsers.validate(found)
     return found.to_dicts()
 

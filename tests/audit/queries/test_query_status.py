@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.queries import plan
 from immuta_assets.audit.queries.readings import Coverage
-from immuta_assets.audit.queries.status import CHECKS, LOOK_BACK, RECENT, Status, findings, markdown, status
+from immuta_assets.audit.queries.status import (
+    CHECKS,
+    LOOK_BACK,
+    RECENT,
+    Status,
+    build_status,
+    format_markdown,
+    list_findings,
+)
 from immuta_assets.platforms.connection import REREAD_PLAN
 from immuta_assets.platforms.hour import HOUR, SETTLE
 
@@ -56,7 +64,7 @@ def made(
         pl.DataFrame(rows, {**schema.create_empty().schema, "connection": pl.String})
         for rows, schema in ((coverage, Coverage), (plans, plan.Plan))
     ]
-    return status(frames[0], frames[1], now)
+    return build_status(frames[0], frames[1], now)
 
 
 def row(coverage: Sequence[dict[str, Any]] = (), plans: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -66,7 +74,7 @@ def row(coverage: Sequence[dict[str, Any]] = (), plans: Sequence[dict[str, Any]]
 def found(
     coverage: Sequence[dict[str, Any]] = (), plans: Sequence[dict[str, Any]] = (), now: datetime = NOW
 ) -> list[tuple[str, str]]:
-    return [(one.check, one.severity) for one in findings(made(coverage, plans, now))]
+    return [(one.check, one.severity) for one in list_findings(made(coverage, plans, now))]
 
 
 def days(recent: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]:
@@ -76,7 +84,7 @@ def days(recent: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]
 
 def test_without_connections_there_is_no_row_and_nothing_to_tell() -> None:
     assert made().is_empty()
-    assert findings(made()) == []
+    assert list_findings(made()) == []
 
 
 def test_a_connection_that_is_only_planned_has_a_row_of_zeros() -> None:
@@ -195,10 +203,10 @@ def test_fewer_than_twenty_statements_are_not_unusual(count: int, told: list[tup
 
 
 def test_a_withheld_text_is_a_warning_with_its_remedy() -> None:
-    (one,) = findings(made([covered(1, redacted=1_234)]))
+    (one,) = list_findings(made([covered(1, redacted=1_234)]))
     assert (one.check, one.severity, one.connection) == ("redacted_texts", "WARN", NAME)
-    assert one.told.startswith("snowflake_prod: the platform withheld 1,234 texts")
-    assert "databricks_pii_access" in one.told
+    assert one.message.startswith("snowflake_prod: the platform withheld 1,234 texts")
+    assert "databricks_pii_access" in one.message
 
 
 @pytest.mark.parametrize(
@@ -223,9 +231,9 @@ def test_hours_that_were_read_and_are_empty_are_no_lag() -> None:
 
 def test_a_source_silent_in_hours_that_had_rows_a_week_before_is_a_warning() -> None:
     hours = [covered(ago, silent=["ACCESS_HISTORY"] if ago <= 3 else ()) for ago in range(1, 8 * 24)]
-    (one,) = findings(made(hours))
+    (one,) = list_findings(made(hours))
     assert (one.check, one.severity) == ("source_lag", "WARN")
-    assert "ACCESS_HISTORY has had no rows for 3 hours" in one.told
+    assert "ACCESS_HISTORY has had no rows for 3 hours" in one.message
 
 
 def test_an_incident_stays_a_warning_after_a_day() -> None:
@@ -281,15 +289,15 @@ def test_a_connection_that_is_read_as_planned_calls_nobody() -> None:
 def test_every_finding_belongs_to_a_check_and_is_one_sentence() -> None:
     busy = {"unknown_statements": 50, "unmapped_objects": 50, "source_duplicates": 50, "redacted": 5}
     late = [hour for hour in days(CALM | busy, CALM) if hour["hour"] < OPEN - 5 * HOUR]
-    told = findings(made(late))
+    told = list_findings(made(late))
     assert [one.check for one in told] == list(CHECKS)
-    assert all(one.told.startswith(f"{NAME}: ") and one.told.endswith(".") for one in told)
+    assert all(one.message.startswith(f"{NAME}: ") and one.message.endswith(".") for one in told)
 
 
 def test_the_table_reads_well() -> None:
     values: dict[str, Any] = {"statements": 1_000, "events": 2_000, "unknown_statements": 250, "known_statements": 750}
     shown = made([covered(1, **values), covered(2, silent=SOURCES)], [planned(3, "NEW", connection="uc_us")])
-    headings, rule, covered_one, planned_one, *rest = markdown(shown).splitlines()
+    headings, rule, covered_one, planned_one, *rest = format_markdown(shown).splitlines()
     assert headings == (
         "| connection | newest hour | lag | covered of 72 h | missing | due | awaiting objects | statements | events "
         "| unknown users | unmapped objects | duplicates | redacted | withdrawn |"
@@ -305,15 +313,15 @@ def test_the_table_reads_well() -> None:
 
 def test_the_table_tells_quiet_sources_and_what_limits_a_reading() -> None:
     quiet = covered(1, silent=["ACCESS_HISTORY"], limits=["No access history.", "no column X"])
-    text = markdown(made([quiet, covered(1, silent=SOURCES, connection="other")]))
+    text = format_markdown(made([quiet, covered(1, silent=SOURCES, connection="other")]))
     assert "| ACCESS_HISTORY no rows, QUERY_HISTORY 0 h 20 min |" in text
     assert text.endswith("\n\n- snowflake_prod: No access history.\n- snowflake_prod: no column X")
-    later = markdown(made([covered(1, silent=["ACCESS_HISTORY"]), covered(2)]))
+    later = format_markdown(made([covered(1, silent=["ACCESS_HISTORY"]), covered(2)]))
     assert "ACCESS_HISTORY 1 h 20 min, quiet for 1 h" in later
 
 
 def test_the_table_of_no_connections_is_its_heading() -> None:
-    assert len(markdown(made()).splitlines()) == 2
+    assert len(format_markdown(made()).splitlines()) == 2
 
 
 counts = st.integers(0, 3)
@@ -370,5 +378,5 @@ def test_status_is_what_plain_loops_count_and_can_always_be_told(
     for one in shown.iter_rows(named=True):
         expected = plainly(coverage, asked, one["connection"])
         assert {name: one[name] for name in expected} == expected
-    assert {one.check for one in findings(shown)} <= CHECKS.keys()
-    assert len(markdown(shown).split("\n\n")[0].splitlines()) == 2 + shown.height
+    assert {one.check for one in list_findings(shown)} <= CHECKS.keys()
+    assert len(format_markdown(shown).split("\n\n")[0].splitlines()) == 2 + shown.height

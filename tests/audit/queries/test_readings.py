@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import Principals
 from immuta_assets.audit.queries.events import QueryEvents
-from immuta_assets.audit.queries.readings import Coverage, Readings, coverage, reading, require_consistent
+from immuta_assets.audit.queries.readings import Coverage, Readings, build_coverage, build_reading, require_consistent
 from immuta_assets.datasets.dataset import Committed
 from immuta_assets.platforms.history import ACCESS_STATES, Statements
 from immuta_assets.platforms.hour import HOUR, Counted, HistoryError, ReadFacts
@@ -39,7 +39,7 @@ Event = tuple[str, str | None, bool]
 
 
 def test_a_reading_is_kept_with_what_was_counted_found_and_missing() -> None:
-    kept = reading(NOON, FACTS, (NOON + HOUR).astimezone(CET))
+    kept = build_reading(NOON, FACTS, (NOON + HOUR).astimezone(CET))
     Readings.validate(kept)
     assert kept.to_dicts() == [
         {
@@ -61,21 +61,21 @@ def test_a_reading_is_kept_with_what_was_counted_found_and_missing() -> None:
 
 
 def test_an_hour_without_anything_is_a_reading_too() -> None:
-    kept = reading(NOON, ReadFacts(Counted(), 0, 0, 0, 0, 0, {}), NOON)
+    kept = build_reading(NOON, ReadFacts(Counted(), 0, 0, 0, 0, 0, {}), NOON)
     assert kept.select("counted_statements", "counted_latest_end", "statements", "sources", "limits").rows() == [
         (0, None, 0, [], [])
     ]
 
 
 def test_frames_that_are_those_of_the_reading_are_consistent() -> None:
-    require_consistent(reading(NOON, FACTS, NOON), statements_of([statement("A")] * 3), accesses_of([["t", "u"]]))
+    require_consistent(build_reading(NOON, FACTS, NOON), statements_of([statement("A")] * 3), accesses_of([["t", "u"]]))
 
 
 @pytest.mark.parametrize(("statements", "accesses"), [(2, 2), (4, 2), (3, 1), (3, 3), (0, 0)])
 def test_frames_of_another_reading_are_told_with_what_to_do(statements: int, accesses: int) -> None:
     rows, names = [statement("A")] * statements, [f"t{number}" for number in range(accesses)]
     with pytest.raises(HistoryError) as raised:
-        require_consistent(reading(NOON, FACTS, NOON), statements_of(rows), accesses_of([names]))
+        require_consistent(build_reading(NOON, FACTS, NOON), statements_of(rows), accesses_of([names]))
     assert str(raised.value) == (
         f"The hour 2026-11-20T12:00Z holds {statements} statements and {accesses} accesses, while its reading found "
         "3 and 2, as after a run that was killed; read the hour again."
@@ -102,7 +102,8 @@ def events_of(rows: Sequence[Event]) -> pl.LazyFrame:
 
 
 def covered(statements: pl.LazyFrame, events: Sequence[Event], principals: pl.LazyFrame) -> dict[str, object]:
-    row = coverage(reading(NOON, FACTS, NOON), statements, events_of(events), principals, snapshot_at=NOON, files={})
+    reading = build_reading(NOON, FACTS, NOON)
+    row = build_coverage(reading, statements, events_of(events), principals, snapshot_at=NOON, files={})
     return row.row(0, named=True)
 
 
@@ -133,11 +134,11 @@ def test_statements_are_counted_by_whether_their_people_are_known() -> None:
 
 
 def test_coverage_carries_its_reading_and_the_moment_of_the_snapshot() -> None:
-    kept = reading(NOON, FACTS, NOON)
+    kept = build_reading(NOON, FACTS, NOON)
     none = frame(Statements, [])
     snapshot_at = datetime(2026, 11, 20, 6, tzinfo=CET)
     files = {"query_events": Committed(0, "0123", NOON, "anywhere")}
-    row = coverage(kept, none, events_of([]), NOBODY, snapshot_at=snapshot_at, files=files)
+    row = build_coverage(kept, none, events_of([]), NOBODY, snapshot_at=snapshot_at, files=files)
     Coverage.validate(row)
     assert row.select(Readings.column_names()).equals(kept)
     assert row["snapshot_at"].to_list() == [datetime(2026, 11, 20, 5, tzinfo=UTC)]
