@@ -73,16 +73,16 @@ def name_span(span: Span, hour: datetime) -> str:
     return f"{hour:%Y-%m-%d}" if span == "day" else f"{hour:%Y-%m}"
 
 
-def describe_file(file: Path, path: str, hour: datetime | None = None) -> HourFile:
-    """Return what the log says of a file that is to lie at ``path``; ``hour`` stands in where there are no rows."""
+def describe_file(file: Path, path: str, bounds: tuple[datetime, datetime]) -> HourFile:
+    """Return what the log says of a file that is to lie at ``path``.
+
+    ``bounds`` are its first and last hour where there are no rows to tell them.
+    """
     rows = pl.scan_parquet(file, glob=False)
     names = [name for name in (HOUR, CHANGED_AT) if name in rows.collect_schema()]
-    bounds = {f"{end}_{name}": getattr(pl.col(name), end)() for name in names for end in ("min", "max")}
-    found = rows.select(pl.len(), **bounds).collect(engine="streaming").row(0, named=True)
-    first, last = found["min_hour"] or hour, found["max_hour"] or hour
-    if first is None or last is None:
-        msg = "A file without rows must say which hour it is of."
-        raise ValueError(msg)
+    extremes = {f"{end}_{name}": getattr(pl.col(name), end)() for name in names for end in ("min", "max")}
+    found = rows.select(pl.len(), **extremes).collect(engine="streaming").row(0, named=True)
+    first, last = found["min_hour"] or bounds[0], found["max_hour"] or bounds[1]
     changed = (found.get(f"min_{CHANGED_AT}"), found.get(f"max_{CHANGED_AT}"))
     return HourFile(path, file.stat().st_size, found["len"], first, last, *changed)
 
