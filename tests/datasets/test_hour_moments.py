@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from datasets.tables import (
@@ -19,6 +20,7 @@ from datasets.tables import (
 )
 
 from immuta_assets.datasets.dataset import NotStoredError, StaleError
+from immuta_assets.datasets.hour_files import Span
 from immuta_assets.datasets.maintenance import maintain_table
 
 LATER = FIRST + timedelta(days=60)
@@ -93,11 +95,11 @@ def test_a_repeated_commit_of_several_hours_adds_those_that_are_missing(tmp_path
     assert [read_texts(open_notes(tmp_path), number) for number in (0, 1)] == [["zero"], ["one"]]
 
 
-@pytest.mark.parametrize("span", ["day", "month"])
-def test_hours_without_rows_stay_stored_when_files_are_put_together(tmp_path: Path, span: str) -> None:
+@pytest.mark.parametrize("span", get_args(Span))
+def test_hours_without_rows_stay_stored_when_files_are_put_together(tmp_path: Path, span: Span) -> None:
     for number in range(5):
-        commit_notes(tmp_path, number, [], 2, "day" if span == "day" else "month")
-    dataset = open_notes(tmp_path, "day" if span == "day" else "month")
+        commit_notes(tmp_path, number, [], 2, span)
+    dataset = open_notes(tmp_path, span)
     assert maintain_table(dataset, LATER).files == 1
     assert [dataset.scan([get_key(number)]).collect().height for number in range(5)] == [0] * 5
     with pytest.raises(StaleError):
