@@ -118,9 +118,11 @@ def _fill(root: StoreRoot, data: ConnectionData, folder: Path, count: int) -> No
         rows = draw(hours)
         old = rows.filter(pl.col("hour") <= LAST - SINGLE * HOUR).with_columns(cs.enum().cast(pl.String))
         for span, of_span in groupby(hours[:-SINGLE], key=lambda hour: name_span("month", hour)):
-            placed = dataset.place_rows(old.filter(pl.col("hour").dt.strftime("%Y-%m") == span))
-            dataset.log.files()
-            dataset.log.replace([], [placed], [*of_span], NOW - timedelta(days=1))
+            within = [*of_span]
+            rows_of_span = old.filter(pl.col("hour").dt.strftime("%Y-%m") == span)
+            placed = dataset.place_rows(rows_of_span, (within[0], within[-1]))
+            dataset.log.prepare()
+            dataset.log.replace([], [placed], within, NOW - timedelta(days=1))
         for hour in hours[-SINGLE:]:
             dataset.commit({hour_key(hour): rows.filter(pl.col("hour") == hour).lazy()}, hour + HOUR)
 

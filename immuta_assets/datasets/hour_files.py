@@ -84,9 +84,12 @@ def list_facts(columns: Iterable[str]) -> dict[str, pl.Expr]:
     return {"rows": pl.len(), **bounds}
 
 
-def build_file(path: str, size: int, facts: Mapping[str, Any], hour: datetime) -> HourFile:
-    """Return what the log says of a file, from ``facts`` about its rows; ``hour`` stands in where there are none."""
-    first, last = facts[f"min {HOUR}"] or hour, facts[f"max {HOUR}"] or hour
+def build_file(path: str, size: int, facts: Mapping[str, Any], bounds: tuple[datetime, datetime]) -> HourFile:
+    """Return what the log says of a file, from ``facts`` about its rows.
+
+    ``bounds`` are its first and last hour where there are no rows to tell them.
+    """
+    first, last = facts[f"min {HOUR}"] or bounds[0], facts[f"max {HOUR}"] or bounds[1]
     return HourFile(
         path, size, facts["rows"], first, last, facts.get(f"min {CHANGED_AT}"), facts.get(f"max {CHANGED_AT}")
     )

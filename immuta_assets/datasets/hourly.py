@@ -160,14 +160,17 @@ class HourlyDataset:
         """The log of the table."""
         return TableLog(self.root, self.key, self.span, self._file_types)
 
-    def place_rows(self, rows: pl.DataFrame) -> HourFile:
-        """Write rows of several hours of one span as a file that a transaction may add."""
+    def place_rows(self, rows: pl.DataFrame, bounds: tuple[datetime, datetime]) -> HourFile:
+        """Write rows of several hours of one span as a file that a transaction may add.
+
+        ``bounds`` are the first and the last of the hours. A file without rows says that hours without rows are stored.
+        """
         with self.root.draft() as draft:
             rows.write_parquet(draft.file, compression="zstd")
             draft.file.flush()
-            path = name_span_file(self.span, rows[HOUR][0], compute_digest(draft.path))
+            path = name_span_file(self.span, bounds[0], compute_digest(draft.path))
             facts = rows.select(**list_facts(rows.columns)).row(0, named=True)
-            file = build_file(path, draft.path.stat().st_size, facts, rows[HOUR][0])
+            file = build_file(path, draft.path.stat().st_size, facts, bounds)
             self.root.place(draft, f"{self.key}/{path}")
             return file
 
@@ -185,7 +188,7 @@ class HourlyDataset:
             written = self._conform(pl.scan_parquet(draft.path, glob=False))
             facts = require_rules(self.schema, written, list_facts(self._names))
             path = name_hour_file(self.span, hour, moment, compute_digest(draft.path))
-            file = build_file(path, draft.path.stat().st_size, facts, hour)
+            file = build_file(path, draft.path.stat().st_size, facts, (hour, hour))
             if (file.first, file.last) != (hour, hour):
                 msg = f"A frame of {self.key} for {hour_key(hour)} UTC holds rows of other hours."
                 raise SchemaError(msg)
@@ -195,14 +198,8 @@ class HourlyDataset:
     def _commit(self, placed: Mapping[datetime, HourFile], moment: datetime) -> None:
         """Make placed files the content of their hours, beginning anew while others commit at the same time."""
         for attempt in range(_ATTEMPTS):
-            live = self.log.files()
-            self.log.add_columns()
-            pending = {hour: file for hour, file in placed.items() if not self._holds(hour, file, moment, live)}
-            if not pending:
-                return
-            removed, rest = self._make_room(pending.keys(), live)
             try:
-                self.log.replace(removed, [*pending.values(), *rest], pending.keys(), moment)
+                self._try_commit(placed, moment)
             except CommitFailedError:
                 logger.info("Another commit to %s came first, beginning anew.", self.key)
                 time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 7)))  # noqa: S311  # nothing secret
@@ -211,19 +208,30 @@ class HourlyDataset:
         msg = f"{self.key} was committed to by others {_ATTEMPTS:,} times in a row: run it again."
         raise StaleError(msg)
 
+    def _try_commit(self, placed: Mapping[datetime, HourFile], moment: datetime) -> None:
+        """Commit as of the newest version; nothing may renew it between ``files`` and ``replace``."""
+        self.log.prepare()
+        live = self.log.files()
+        pending = {hour: file for hour, file in placed.items() if not self._holds(hour, file, moment, live)}
+        if pending:
+            removed, rest = self._make_room(pending.keys(), live)
+            self.log.replace(removed, [*pending.values(), *rest], pending.keys(), moment)
+
     def _make_room(self, hours: Collection[datetime], live: pl.DataFrame) -> tuple[list[HourFile], list[HourFile]]:
         """Return the live files that hold these hours, and new ones with what else lies in them."""
         holds = pl.any_horizontal(pl.lit(hour, _UTC).is_between("first", "last") for hour in hours)
         removed = to_files(live.filter(holds))
-        shared = [file.path for file in removed if not file.is_single]
-        rests = (self.read_files([path]).filter(~pl.col(HOUR).is_in(list(hours))) for path in shared)
-        return removed, [self.place_rows(rest) for rest in rests if rest.height]
+        shared = [file for file in removed if not file.is_single]
+        others = ~pl.col(HOUR).is_in(list(hours))
+        return removed, [
+            self.place_rows(self.read_files([file.path]).filter(others), (file.first, file.last)) for file in shared
+        ]
 
     def _holds(self, hour: datetime, file: HourFile, moment: datetime, live: pl.DataFrame) -> bool:
         """Say whether an hour holds exactly this already; raise ``StaleError`` where it holds something newer."""
         if self._require_not_newer(hour, moment, live) != moment:
             return False
-        if file.path in live["path"] or self._holds_rows(hour, file):
+        if file.path in live["path"] or self._holds_rows(hour, file, live):
             return True
         msg = (
             f"{self.key} {hour_key(hour)} UTC holds other content of the same moment ({moment:%Y-%m-%d %H:%M:%S %Z}): "
@@ -231,10 +239,12 @@ class HourlyDataset:
         )
         raise StaleError(msg)
 
-    def _holds_rows(self, hour: datetime, file: HourFile) -> bool:
+    def _holds_rows(self, hour: datetime, file: HourFile, live: pl.DataFrame) -> bool:
         """Compare the rows of a placed file with those of its hour, which may lie among other hours by now."""
-        here = self._scan([hour], None, None, None).collect()
-        return here.equals(self._conform(self._read([file.path])).collect())
+        files = live.filter(pl.lit(hour, _UTC).is_between("first", "last"))
+        parts = [self._conform(self._read([path])).filter(pl.col(HOUR) == hour).collect() for path in files["path"]]
+        placed = self._conform(self._read([file.path])).collect()
+        return pl.concat([placed.clear(), *parts]).equals(placed)
 
     def _require_not_newer(self, hour: datetime, moment: datetime, live: pl.DataFrame) -> datetime | None:
         """Return the moment an hour was committed at; raise ``StaleError`` where that is after ``moment``."""

@@ -7,7 +7,7 @@ checkpoint; files that nobody reads any longer are removed. Rows never change he
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from immuta_assets.datasets.hour_files import HourFile, name_span
+from immuta_assets.datasets.hour_files import name_span
 from immuta_assets.datasets.hourly import HourlyDataset
 from immuta_assets.datasets.table_log import VACUUM_AFTER_DAYS, to_files
 
@@ -53,7 +53,7 @@ def maintain_table(dataset: HourlyDataset, now: datetime) -> Maintained:
     if not dataset.former_files():
         compacted = sum(_compact_span(dataset, span) for span in _list_spans(dataset, now))
         removed = _vacuum(dataset, table)
-    _checkpoint(dataset)
+    dataset.log.checkpoint()
     live = dataset.log.files()
     newest = dataset.log.refresh() or table
     return Maintained(compacted, removed, live.height, int(live["size"].sum()), newest.version())
@@ -77,25 +77,14 @@ def _compact_span(dataset: HourlyDataset, span: str) -> int:
         if len(files) < 2:  # noqa: PLR2004  # one file is compact
             return 0
         try:
-            dataset.log.replace(files, list(_merge(dataset, files)))
+            rows = dataset.read_files([file.path for file in files])
+            bounds = files[0].first, max(file.last for file in files)
+            dataset.log.replace(files, [dataset.place_rows(rows, bounds)])
         except CommitFailedError:
             continue
         return len(files)
     logger.warning("The files of %s, %s stay apart until tomorrow: it is being written to.", dataset.key, span)
     return 0
-
-
-def _merge(dataset: HourlyDataset, files: Sequence[HourFile]) -> Iterator[HourFile]:
-    rows = dataset.read_files([file.path for file in files])
-    # A span without rows keeps one of its files, which says that its hours were stored.
-    yield dataset.place_rows(rows) if rows.height else files[-1]
-
-
-def _checkpoint(dataset: HourlyDataset) -> None:
-    table = dataset.log.refresh()
-    if table is not None:
-        table.create_checkpoint()
-        table.cleanup_metadata()
 
 
 def _vacuum(dataset: HourlyDataset, table: DeltaTable) -> int:

@@ -8,6 +8,7 @@ only, so that nothing about people lies in the log. What is in the files belongs
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 import polars as pl
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
 from immuta_assets.datasets.hour_files import (
     CHANGED_AT,
@@ -33,13 +34,15 @@ from immuta_assets.datasets.hour_files import (
     to_microseconds,
     to_values,
 )
-from immuta_assets.datasets.root import StoreRoot, sync
+from immuta_assets.datasets.root import StoreRoot, lock_folder, sync
 
 logger = logging.getLogger(__name__)
 
 LOG = "_delta_log"
 VACUUM_AFTER_DAYS = 7
 """How long a file stays that is no longer live: longer than any run, so that no reader loses it."""
+_LINES = "lines"
+"""How many lines an entry has: its first line says so, since a power failure may cut it between two."""
 _PROPERTIES = {
     "delta.checkpointInterval": "100",
     "delta.logRetentionDuration": "interval 30 days",
@@ -99,7 +102,7 @@ class TableLog:
 
         Raises ``CommitFailedError`` where somebody else committed the same hours, or removed the same files, meanwhile.
         """
-        table = self._table or self._create()
+        table = self._require_table()
         change = moment is not None
         both = {file.path for file in removed} & {file.path for file in added}
         stamp = int(time.time() * 1000)
@@ -114,21 +117,39 @@ class TableLog:
             if file.path not in both
         ]
         transactions = [Transaction(_name_transaction(hour), to_microseconds(moment)) for hour in hours if moment]
-        properties = CommitProperties(app_transactions=transactions)
-        table.create_write_transaction(actions, "append", table.schema(), [self.span], commit_properties=properties)
+        properties = CommitProperties({_LINES: 1 + len(actions) + len(transactions)}, app_transactions=transactions)
+        table.create_write_transaction(
+            actions,
+            "append",
+            table.schema(),
+            [self.span],
+            commit_properties=properties,
+            # Entries may only go when the checkpoint that replaces them is durable (``checkpoint``).
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
         self._sync(table.version())
 
-    def add_columns(self) -> None:
-        """Add the columns to the table that it lacks, since an older version made it."""
-        table = self._table
-        if table is None:
-            return
+    def checkpoint(self) -> None:
+        """Write a checkpoint of the newest version, and remove the entries before it that are older than 30 days."""
+        table = self.refresh()
+        if table is not None:
+            table.create_checkpoint()
+            self._sync(table.version())
+            table.cleanup_metadata()
+
+    def prepare(self) -> None:
+        """Make the table where there is none, and add the columns that it lacks, since an older version made it.
+
+        Call it before ``files`` when files are to be replaced: it may bring commits of others with it.
+        """
+        table = self._table or self.refresh() or self._create()
         names = {column.name for column in table.schema().fields}
         if not names.issuperset(self.columns.names()):
             wanted = _delta_schema(self.columns, self.span)
             missing = [column for column in wanted.fields if column.name not in names]
+            before = table.version()
             table.alter.add_columns(missing)
-            self._sync(table.version())
+            self._sync(before)
 
     def _create(self) -> DeltaTable:
         """Make the table, unless somebody else does so at the same moment."""
@@ -146,8 +167,11 @@ class TableLog:
         )
         self._sync(0)
         self._table = self._load()
+        return self._require_table()
+
+    def _require_table(self) -> DeltaTable:
         if self._table is None:
-            msg = f"The table {self.root.locate(self.key)} cannot be made."
+            msg = f"The table {self.root.locate(self.key)} was not made yet."
             raise DeltaError(msg)
         return self._table
 
@@ -155,29 +179,46 @@ class TableLog:
         uri, options = self.root.locate(self.key), self.root.engine_options() or None
         if self.root.folder is not None and not (self.root.folder / self.key / LOG).is_dir():
             return None
-        if not DeltaTable.is_deltatable(uri, options):
-            return None
         # No process lives through a power failure, so looking once, before the first reading, is enough.
         self._set_aside_torn_entry()
-        return DeltaTable(uri, storage_options=options)
+        self._require_no_empty_entry()
+        return DeltaTable(uri, storage_options=options) if DeltaTable.is_deltatable(uri, options) else None
 
     def _set_aside_torn_entry(self) -> None:
         """Rename the newest entry where it is empty or cut: it was not durable, so nobody was told that it holds."""
         if self.root.folder is None:
             return
-        newest = max((self.root.folder / self.key / LOG).glob("*.json"), default=None)
-        if newest is not None and not _is_whole(newest):
-            logger.warning("Setting aside %s: it is torn, as after a power failure, and was not acknowledged.", newest)
-            newest.rename(newest.with_name(f"{newest.name}.torn"))
-            sync(newest.parent)
+        folder = self.root.folder / self.key / LOG
+        if _is_torn(_find_newest(folder)):
+            with lock_folder(folder):
+                # Meanwhile somebody else may have set it aside, and committed anew under its name.
+                newest = _find_newest(folder)
+                if newest is not None and _is_torn(newest):
+                    logger.warning("Setting aside %s, torn as by a power failure: nobody was told of it.", newest)
+                    newest.rename(newest.with_name(f"{newest.name}.torn"))
+                    sync(folder)
+
+    def _require_no_empty_entry(self) -> None:
+        """Raise ``DeltaError`` where an entry holds nothing, which delta-rs takes for a commit that changes nothing."""
+        folder = Path(self.root.folder or "", self.key, LOG)
+        entries = folder.glob("*.json") if self.root.folder is not None else ()
+        empty = next((entry for entry in entries if not entry.stat().st_size), None)
+        if empty is not None:
+            msg = f"{empty}: the entry is empty, so it is unknown which hours it replaced: restore it from a backup."
+            raise DeltaError(msg)
 
     def _sync(self, version: int) -> None:
-        """Make the entry of a version durable."""
+        """Make the entries from the version that a commit saw to its own durable, and checkpoints beside them.
+
+        Its own is the newest; whose lie before it may not have made them durable yet.
+        """
         if self.root.folder is not None:
             folder = self.root.folder / self.key / LOG
-            entry = folder / f"{version:020}.json"
-            if entry.exists():
-                sync(entry)
+            entries = (folder / f"{each:020}.json" for each in itertools.count(version))
+            for entry in (next(entries), *itertools.takewhile(Path.exists, entries)):
+                for path in (entry, entry.with_suffix(".checkpoint.parquet"), folder / "_last_checkpoint"):
+                    if path.exists():
+                        sync(path)
             sync(folder)
 
 
@@ -209,10 +250,16 @@ def _delta_schema(columns: pl.Schema, span: Span) -> Schema:
     return Schema.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
 
 
-def _is_whole(entry: Path) -> bool:
-    """Whether every line of an entry is an object; writers make entries visible whole, but for power failures."""
-    lines = entry.read_bytes().splitlines()
+def _find_newest(folder: Path) -> Path | None:
+    return max(folder.glob("*.json"), default=None)
+
+
+def _is_torn(entry: Path | None) -> bool:
+    """Whether an entry is empty or cut; writers make entries visible whole, but for power failures."""
     try:
-        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
-    except ValueError:
+        lines = [json.loads(line) for line in entry.read_bytes().splitlines()] if entry else [{}]
+        return not lines or lines[0].get("commitInfo", {}).get(_LINES, len(lines)) != len(lines)
+    except FileNotFoundError:
         return False
+    except ValueError:
+        return True
