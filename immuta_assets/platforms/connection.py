@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from immuta_assets.durations import parse_duration
 from immuta_assets.platforms.platform import Platform
 
 LONGEST_VALUE = 60
@@ -87,12 +88,7 @@ def _resolve_secret(value: object, info: ValidationInfo) -> SecretStr:
 def _parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):  # already read: the file cannot hold one
         return value
-    parts = re.fullmatch(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,4})m)?", str(value), re.ASCII)
-    if parts is None:
-        msg = "not a duration"
-        raise ValueError(msg)
-    hours, minutes = (int(part or 0) for part in parts.groups())
-    return timedelta(hours=hours, minutes=minutes)
+    return parse_duration(str(value))
 
 
 def _require_ascending(plan: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
@@ -156,7 +152,7 @@ class Connection(BaseModel):
 
     name: str = define_key("text such as sales_eu: a to z, 0 to 9 and _, beginning with a letter", pattern=f"^{NAME}$")
     reread: Annotated[tuple[_Duration, ...], AfterValidator(_require_ascending)] = define_key(
-        "an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]",
+        "an ascending list of durations after the end of an hour, such as [5m, 1h30m, 2d]",
         default=REREAD_PLAN,
         min_length=1,
     )

@@ -125,7 +125,7 @@ def test_a_plan_is_a_list_of_durations(path: Path) -> None:
 )
 def test_another_plan_is_refused(path: Path, plan: str) -> None:
     assert problem(path, DATABRICKS + f"    reread: {plan}\n").endswith(
-        "; allowed is an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]"
+        "; allowed is an ascending list of durations after the end of an hour, such as [5m, 1h30m, 2d]"
     )
 
 
