@@ -199,6 +199,24 @@ def test_a_secret_that_is_no_reference_is_refused_without_showing_it(path: Path,
     assert CANARY not in message
 
 
+def test_a_secret_may_lie_in_a_file_beside_the_connections(path: Path) -> None:
+    path.with_name("token").write_text(f"{CANARY}\n", "utf-8")
+    text = (
+        DATABRICKS.replace("{env: TOKEN}", "{file: token}") + "    connect_options: {proxy_password: {file: token}}\n"
+    )
+    (connection,) = read(path, text)
+    assert isinstance(connection, UnityCatalogConnection)
+    assert connection.token is not None
+    assert connection.token.get_secret_value() == connection.driver_options()["proxy_password"] == CANARY
+    assert CANARY not in f"{connection!r} {connection.model_dump_json()}"
+
+
+def test_a_file_that_holds_no_secret_is_named(path: Path) -> None:
+    assert problem(path, DATABRICKS.replace("{env: TOKEN}", "{file: token}")) == (
+        f"connection 'uc_us': token refers to the file {path.with_name('token')}, which is no file"
+    )
+
+
 @pytest.mark.parametrize("name", ["MISSING", "EMPTY"])
 def test_a_missing_environment_variable_is_named(path: Path, name: str) -> None:
     assert problem(path, DATABRICKS.replace("TOKEN", name)) == (
@@ -293,7 +311,7 @@ def test_a_name_is_made_of_small_letters_digits_and_underscores(path: Path, name
 
 
 def test_a_long_value_is_cut(path: Path) -> None:
-    assert f"name is '{'X' * 58}…;" in problem(path, EMBEDDED.replace("demo", "X" * 1000))
+    assert f"name is '{'X' * 59}…';" in problem(path, EMBEDDED.replace("demo", "X" * 1000))
 
 
 def test_two_connections_of_one_name_are_refused(path: Path) -> None:
