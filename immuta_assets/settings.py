@@ -9,7 +9,6 @@ nothing of the domain is loaded here.
 from __future__ import annotations
 
 import os
-import re
 from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +19,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from immuta_assets.durations import EXAMPLES, parse_duration
 from immuta_assets.object_store.addresses import ALLOWED as ADDRESS
 from immuta_assets.object_store.addresses import parse
 from immuta_assets.object_store.interface import StoreError
@@ -103,8 +103,7 @@ def _parse_layout_choices(value: object) -> object:
 
 
 def _parse_duration(value: object) -> object:
-    short = re.fullmatch(r"(?=\d)(\d+h)?(\d+m)?", "0m" if value == "0" else str(value), re.ASCII)
-    return f"PT{short[0].upper()}" if short else value
+    return parse_duration(value) if isinstance(value, str) else value
 
 
 def _find_demo_folder(name: str) -> Path:
@@ -160,7 +159,7 @@ class Settings(BaseSettings):
     )
     deadline_grace: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How long after 05:00 the files of an export day are overdue.",
-        allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
+        allowed=f"a duration from 0 to below 24h such as {EXAMPLES}",
         default=timedelta(hours=2),
         ge=timedelta(0),
         lt=timedelta(days=1),
@@ -172,7 +171,7 @@ class Settings(BaseSettings):
     )
     notify_every: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How often they are told again of what is still wrong.",
-        allowed="a duration above 0 such as 30m or 6h",
+        allowed=f"a duration above 0 such as {EXAMPLES}",
         default=timedelta(hours=6),
         gt=timedelta(0),
     )
@@ -205,7 +204,7 @@ class Settings(BaseSettings):
     )
     dump_lead: Annotated[timedelta, BeforeValidator(_parse_duration)] = _define_setting(
         "How long before 05:00 a dump already belongs to the export day that then begins.",
-        allowed="a duration from 0 to below 24h such as 30m, 1h30m or PT2H",
+        allowed=f"a duration from 0 to below 24h such as {EXAMPLES}",
         default=timedelta(0),
         ge=timedelta(0),
         lt=timedelta(days=1),

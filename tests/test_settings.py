@@ -101,9 +101,9 @@ def test_a_lead_is_written_short_or_in_iso_8601(monkeypatch: pytest.MonkeyPatch,
         ("EXPORT_TIMEZONE", "../../etc/passwd", "an IANA time zone such as Europe/Berlin"),
         ("LAYOUTS", "prpr1:soon,prpr2", LAYOUTS_ALLOWED),
         ("LAYOUTS", "prpr2,", LAYOUTS_ALLOWED),
-        ("DUMP_LEAD", "30", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
-        ("DUMP_LEAD", "24h", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
-        ("DUMP_LEAD", "-PT1H", "a duration from 0 to below 24h such as 30m, 1h30m or PT2H"),
+        ("DUMP_LEAD", "30", "a duration from 0 to below 24h such as 30m, 1h30m, 2d or PT2H"),
+        ("DUMP_LEAD", "24h", "a duration from 0 to below 24h such as 30m, 1h30m, 2d or PT2H"),
+        ("DUMP_LEAD", "-PT1H", "a duration from 0 to below 24h such as 30m, 1h30m, 2d or PT2H"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_what_is_allowed(
@@ -189,4 +189,4 @@ def test_settings_load_nothing_of_the_domain() -> None:
         "print(*{name.split('.')[1] for name in sys.modules if name.startswith('immuta_assets.')})"
     )
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
-    assert {*loaded} == {"object_store", "secrets", "settings"}
+    assert {*loaded} == {"durations", "object_store", "secrets", "settings"}

@@ -7,7 +7,6 @@ Add an option here when hours are chosen in another way. Which hours are due, an
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,8 @@ import typer
 from immuta_assets.cli import console
 from immuta_assets.cli.options import Hour, parse_hour
 from immuta_assets.cli.run import find_connection, load_connections, open_instance, tell_step
+from immuta_assets.durations import parse_duration
+from immuta_assets.secrets import quote_value
 from immuta_assets.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ ConnectionNames = Annotated[
     list[str] | None,
     typer.Option("--connection", metavar="NAME", help="Connection of IMMUTA_ASSETS_CONNECTIONS, repeatable."),
 ]
-Since = Annotated[str, typer.Option(metavar="DURATION", help="How far back, in hours: 6h.")]
+Since = Annotated[str, typer.Option(metavar="DURATION", help="How far back, in whole hours: 6h or 2d.")]
 Due = Annotated[bool, typer.Option("--due", help="Instead, the hours that the re-read plan asks for now.")]
+
+MOST_HOURS = 9_999
+"""How far ``--since`` reaches back."""
 
 
 def ingest_events(
@@ -55,10 +59,16 @@ def ingest_events(
 
 
 def _parse_hours(text: str) -> int:
-    if not (match := re.fullmatch(r"([1-9]\d{0,3})h", text, re.ASCII)):
-        msg = f"--since is {text!r}; allowed is a number of hours such as 6h."
+    """Return a duration in hours, of which only whole ones can be read."""
+    try:
+        hours, rest = divmod(parse_duration(text), timedelta(hours=1))
+    except ValueError as error:
+        msg = f"--since is wrong: {error}"
+        raise SettingsError(msg) from error
+    if rest or not 0 < hours <= MOST_HOURS:
+        msg = f"--since is {quote_value(text)}; allowed are whole hours from 1h to {MOST_HOURS}h such as 6h or 2d."
         raise SettingsError(msg)
-    return int(match[1])
+    return hours
 
 
 def _list_hours(count: int) -> list[str]:

@@ -8,7 +8,6 @@ shown nowhere.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple, Protocol
@@ -19,10 +18,6 @@ Kind = Literal["info", "success", "warning", "failure"]
 
 _TALKATIVE = ("apprise", "urllib3.connectionpool", "requests_oauthlib")
 """Loggers that may show an address, or the part of it that is the secret."""
-
-_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^”]*”""")
-_MAIL = re.compile(r"[^\s<>()\[\],;:]+@[^\s<>()\[\],;:]+")
-_LONGEST = 500
 
 
 class Message(NamedTuple):
@@ -74,12 +69,6 @@ class Notifier:
             places = " and ".join(map(str, failed))
             log.warning("The notification did not reach address %s in IMMUTA_ASSETS_NOTIFY.", places)
         return len(failed) < max(len(self._addresses), 1)
-
-
-def redact_people(text: str) -> str:
-    """Return a text without what may be about a person: values in quotes, mail addresses, and what is long."""
-    bare = _MAIL.sub("…", _QUOTED.sub("'…'", text))
-    return bare if len(bare) <= _LONGEST else f"{bare[: _LONGEST - 1]}…"
 
 
 def _is_usable(address: SecretStr) -> bool:

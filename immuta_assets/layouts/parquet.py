@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from immuta_assets.frames import contract
 from immuta_assets.object_store.files import replace_file
+from immuta_assets.secrets import quote_value
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ def _read_footer_date(path: Path, metadata: pq.FileMetaData) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"{path} does not follow its layout: footer key export_date is no ISO time: {text[:60]!r}"
+        message = f"{path} does not follow its layout: footer key export_date is no ISO time: {quote_value(text)}"
         raise LayoutError(message) from error
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from immuta_assets.frames.contract import MeaningChange
 from immuta_assets.layouts import prpr1, prpr2
+from immuta_assets.secrets import quote_value
 
 COMPUTED = "prpr2"
 """The version whose tables ``access_summary`` computes; every other one is derived from it."""
@@ -51,6 +52,6 @@ def find_newest() -> str:
 def find_layout(version: str) -> Layout:
     """Return a layout by its version; raises ``ValueError`` with one sentence where there is none."""
     if version not in LAYOUTS:
-        msg = f"{version[:60]!r} is not a layout; allowed is {' or '.join(LAYOUTS)}."
+        msg = f"{quote_value(version)} is not a layout; allowed is {' or '.join(LAYOUTS)}."
         raise ValueError(msg)
     return LAYOUTS[version]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from immuta_assets.health.notifications import redact_people
 from immuta_assets.orchestration.automation import EXPORT, UNFINISHED
 from immuta_assets.publishing.verdicts import Judgement, Verdict
+from immuta_assets.secrets import redact_people
 
 REPUBLISH = "republish"
 SCHEDULER = "SCHEDULER"

@@ -13,9 +13,10 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from immuta_assets.health.incidents import Incident, IncidentChange, apply_changes, find_changes
-from immuta_assets.health.notifications import Message, redact_people
+from immuta_assets.health.notifications import Message
 from immuta_assets.orchestration.causes import describe_error
 from immuta_assets.orchestration.staleness import KINDS, Watch, list_check_keys
+from immuta_assets.secrets import redact_people
 
 FINISHED_TICKS = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 

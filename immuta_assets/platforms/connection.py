@@ -1,7 +1,7 @@
 """What connections of every kind have in common: keys, secrets, and what is said of a wrong value.
 
-The file of connections holds no secrets: each is a reference ``{env: NAME}`` to an environment variable, resolved while
-the file is read. Add a key here when an operator must choose it for connections of every kind; the keys of one kind
+The file of connections holds no secrets: each is a reference (``immuta_assets.secrets``), resolved while the file is
+read. Add a key here when an operator must choose it for connections of every kind; the keys of one kind
 belong to its package, reading the file to ``connections``, and what holds for all connections at once to ``settings``.
 """
 
@@ -25,9 +25,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from immuta_assets.durations import parse_duration
 from immuta_assets.platforms.platform import Platform
+from immuta_assets.secrets import REFERENCE, SecretError, is_reference, quote_value, resolve_secret
 
-LONGEST_VALUE = 60
 REREAD_PLAN = (timedelta(minutes=5), *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 24, 72)))
 """When an hour is read, counted from its end, unless a connection says otherwise."""
 
@@ -63,36 +64,20 @@ def refuse_value(message: str) -> PydanticCustomError:
     return PydanticCustomError(COMPLETE, "{message}", {"message": message})
 
 
-def quote_value(value: object) -> str:
-    """Return a value of the file as messages show it: quoted, and cut if it is long."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
-
-
 def _resolve_secret(value: object, info: ValidationInfo) -> SecretStr:
-    match value:
-        case SecretStr():  # already resolved: the file cannot hold one
-            return value
-        case {"env": str(name), **others} if not others and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            secret = require_context(info).environment.get(name)
-        case _:
-            msg = "is not a reference (its value is not shown); allowed is {env: NAME of an environment variable}"
-            raise refuse_value(msg)
-    if not secret:
-        msg = f"refers to the environment variable {name}, which is not set"
-        raise refuse_value(msg)
-    return SecretStr(secret)
+    if isinstance(value, SecretStr):  # already resolved: the file cannot hold one
+        return value
+    context = require_context(info)
+    try:
+        return resolve_secret(value, context.environment, context.folder)
+    except SecretError as error:
+        raise refuse_value(str(error)) from None
 
 
 def _parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):  # already read: the file cannot hold one
         return value
-    parts = re.fullmatch(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,4})m)?", str(value), re.ASCII)
-    if parts is None:
-        msg = "not a duration"
-        raise ValueError(msg)
-    hours, minutes = (int(part or 0) for part in parts.groups())
-    return timedelta(hours=hours, minutes=minutes)
+    return parse_duration(str(value))
 
 
 def _require_ascending(plan: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
@@ -113,8 +98,8 @@ def _resolve_options(value: object, info: ValidationInfo) -> dict[str, object]:
 
 
 def _resolve_option(name: str, value: object, info: ValidationInfo) -> object:
-    is_reference = isinstance(value, SecretStr) or (isinstance(value, dict) and "env" in value)
-    if not is_reference and (isinstance(value, bool) or not _SECRET_OPTION.search(name)):
+    is_secret = isinstance(value, SecretStr) or is_reference(value)
+    if not is_secret and (isinstance(value, bool) or not _SECRET_OPTION.search(name)):
         return value
     try:
         return _resolve_secret(value, info)
@@ -133,7 +118,7 @@ Secret = Annotated[SecretStr | None, BeforeValidator(_resolve_secret)]
 
 def define_secret_key() -> Any:  # noqa: ANN401  # as pydantic.Field
     """Define a key whose value is a reference to a secret; without it the secret is null."""
-    return define_key("{env: NAME of an environment variable}", default=None)
+    return define_key(REFERENCE, default=None)
 
 
 def require_one_credential(given: list[str], allowed: str) -> None:
@@ -156,7 +141,7 @@ class Connection(BaseModel):
 
     name: str = define_key("text such as sales_eu: a to z, 0 to 9 and _, beginning with a letter", pattern=f"^{NAME}$")
     reread: Annotated[tuple[_Duration, ...], AfterValidator(_require_ascending)] = define_key(
-        "an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]",
+        "an ascending list of durations after the end of an hour, such as [5m, 1h30m, 2d]",
         default=REREAD_PLAN,
         min_length=1,
     )

@@ -16,8 +16,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from immuta_assets.platforms.connection import COMPLETE, NAME, Connection, FileContext, quote_value
+from immuta_assets.platforms.connection import COMPLETE, NAME, Connection, FileContext
 from immuta_assets.platforms.registry import KINDS, PLATFORMS
+from immuta_assets.secrets import quote_value
 from immuta_assets.settings import SettingsError
 
 # PyYAML also raises these bare, for nesting that is too deep, impossible dates, and tags such as `!!int` on no number.

@@ -21,6 +21,7 @@ import msgspec
 
 from immuta_assets.object_store import MissingError, Store, StoreError
 from immuta_assets.object_store.folder import FolderStore
+from immuta_assets.secrets import quote_value
 
 STAGED = "_staged"
 """The folder of files that no reader looks at yet."""
@@ -226,10 +227,10 @@ def _read_document(store: Store, key: str, kind: type[Document]) -> Document | N
 def _require_places(store: Store, key: str, manifest: Manifest, version: str) -> None:
     """Refuse a manifest whose files lie elsewhere: nothing is read or written where a damaged document points to."""
     if manifest.layout != version:
-        raise _make_damage_error(store, key, f"it is of the layout {manifest.layout[:60]!r}")
+        raise _make_damage_error(store, key, f"it is of the layout {quote_value(manifest.layout)}")
     for table, file in manifest.files.items():
         if file.key != published_key(version, table):
-            raise _make_damage_error(store, key, f"it names the file {file.key[:60]!r}")
+            raise _make_damage_error(store, key, f"it names the file {quote_value(file.key)}")
 
 
 def _make_damage_error(store: Store, key: str, reason: str) -> ManifestError:

@@ -238,6 +238,20 @@ def test_every_connection_that_cannot_be_read_is_told(tmp_path: Path, monkeypatc
     assert ["one.duckdb" in told[0], "other.duckdb" in told[1], len(told)] == [True, True, 2]
 
 
+@pytest.mark.parametrize(
+    ("since", "sentence"),
+    [
+        ("90m", "--since is '90m'; allowed are whole hours from 1h to 9999h such as 6h or 2d."),
+        ("0", "--since is '0'; allowed are whole hours from 1h to 9999h such as 6h or 2d."),
+        ("999d", "--since is '999d'; allowed are whole hours from 1h to 9999h such as 6h or 2d."),
+        ("soon", "--since is wrong: 'soon' is no duration; allowed is one such as 30m, 1h30m, 2d or PT2H."),
+    ],
+)
+def test_hours_are_read_as_a_whole(since: str, sentence: str) -> None:
+    result = run("ingest", "--since", since)
+    assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
+
+
 @pytest.mark.parametrize("module", ["immuta_assets", "immuta_assets.cli"])
 def test_python_runs_the_package_as_the_command_line(module: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "--version"], check=False, capture_output=True, text=True)

@@ -125,7 +125,7 @@ def test_a_plan_is_a_list_of_durations(path: Path) -> None:
 )
 def test_another_plan_is_refused(path: Path, plan: str) -> None:
     assert problem(path, DATABRICKS + f"    reread: {plan}\n").endswith(
-        "; allowed is an ascending list of durations after the end of an hour, such as [5m, 1h, 2h30m]"
+        "; allowed is an ascending list of durations after the end of an hour, such as [5m, 1h30m, 2d]"
     )
 
 
@@ -197,6 +197,24 @@ def test_a_secret_that_is_no_reference_is_refused_without_showing_it(path: Path,
     message = problem(path, text if "connect" not in key else SNOWFLAKE + line)
     assert "is not a reference (its value is not shown); allowed is {env: NAME of an environment variable}" in message
     assert CANARY not in message
+
+
+def test_a_secret_may_lie_in_a_file_beside_the_connections(path: Path) -> None:
+    path.with_name("token").write_text(f"{CANARY}\n", "utf-8")
+    text = (
+        DATABRICKS.replace("{env: TOKEN}", "{file: token}") + "    connect_options: {proxy_password: {file: token}}\n"
+    )
+    (connection,) = read(path, text)
+    assert isinstance(connection, UnityCatalogConnection)
+    assert connection.token is not None
+    assert connection.token.get_secret_value() == connection.driver_options()["proxy_password"] == CANARY
+    assert CANARY not in f"{connection!r} {connection.model_dump_json()}"
+
+
+def test_a_file_that_holds_no_secret_is_named(path: Path) -> None:
+    assert problem(path, DATABRICKS.replace("{env: TOKEN}", "{file: token}")) == (
+        f"connection 'uc_us': token refers to the file {path.with_name('token')}, which is no file"
+    )
 
 
 @pytest.mark.parametrize("name", ["MISSING", "EMPTY"])
@@ -293,7 +311,7 @@ def test_a_name_is_made_of_small_letters_digits_and_underscores(path: Path, name
 
 
 def test_a_long_value_is_cut(path: Path) -> None:
-    assert f"name is '{'X' * 58}…;" in problem(path, EMBEDDED.replace("demo", "X" * 1000))
+    assert f"name is '{'X' * 59}…';" in problem(path, EMBEDDED.replace("demo", "X" * 1000))
 
 
 def test_two_connections_of_one_name_are_refused(path: Path) -> None:

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, InstanceOf, ValidationInfo
 from immuta_assets.platforms.connection import (
     Connection,
     define_key,
-    quote_value,
     refuse_value,
     require_context,
 )
 from immuta_assets.platforms.platform import Platform
+from immuta_assets.secrets import quote_value
 
 
 def _find_platform(value: object, info: ValidationInfo) -> Platform:
