@@ -26,12 +26,12 @@ from immuta_assets.datasets.hour_files import (
     HOUR,
     HourFile,
     Span,
-    from_microseconds,
+    count_microseconds,
+    make_partition_values,
     make_statistics,
     name_span,
+    parse_microseconds,
     read_statistics,
-    to_microseconds,
-    to_values,
 )
 from immuta_assets.datasets.root import StoreRoot, sync
 
@@ -66,7 +66,7 @@ class TableLog:
             self._table.update_incremental()
         return self._table
 
-    def files(self) -> pl.DataFrame:
+    def list_files(self) -> pl.DataFrame:
         """Return the live files of the newest version: the columns of ``HourFile`` and ``span``, by hour."""
         table = self.refresh()
         if table is None:
@@ -78,7 +78,7 @@ class TableLog:
 
     def read_moment(self, hour: datetime, files: pl.DataFrame) -> datetime | None:
         """Return the moment (UTC) at which an hour was committed last; ``files`` are the live ones."""
-        near = to_files(files.filter(pl.col("span") == name_span(self.span, hour)))
+        near = parse_files(files.filter(pl.col("span") == name_span(self.span, hour)))
         single = next((file for file in near if file.is_single and file.first == hour), None)
         if single is not None:
             return single.moment
@@ -86,7 +86,7 @@ class TableLog:
         if self._table is None or all(file.is_single for file in near):
             return None
         version = self._table.transaction_version(_name_transaction(hour))
-        return None if version is None else from_microseconds(version)
+        return None if version is None else parse_microseconds(version)
 
     def replace(
         self,
@@ -104,16 +104,20 @@ class TableLog:
         both = {file.path for file in removed} & {file.path for file in added}
         stamp = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
-            AddAction(file.path, file.size, to_values(self.span, file), stamp, change, make_statistics(file))
+            AddAction(
+                file.path, file.size, make_partition_values(self.span, file), stamp, change, make_statistics(file)
+            )
             for file in added
             if file.path not in both
         ]
         actions += [
-            RemoveAction(file.path, change, stamp, size=file.size, partition_values=dict(to_values(self.span, file)))
+            RemoveAction(
+                file.path, change, stamp, size=file.size, partition_values=dict(make_partition_values(self.span, file))
+            )
             for file in removed
             if file.path not in both
         ]
-        transactions = [Transaction(_name_transaction(hour), to_microseconds(moment)) for hour in hours if moment]
+        transactions = [Transaction(_name_transaction(hour), count_microseconds(moment)) for hour in hours if moment]
         properties = CommitProperties(app_transactions=transactions)
         table.create_write_transaction(actions, "append", table.schema(), [self.span], commit_properties=properties)
         self._sync(table.version())
@@ -125,20 +129,20 @@ class TableLog:
             return
         names = {column.name for column in table.schema().fields}
         if not names.issuperset(self.columns.names()):
-            wanted = _delta_schema(self.columns, self.span)
+            wanted = _build_delta_schema(self.columns, self.span)
             missing = [column for column in wanted.fields if column.name not in names]
             table.alter.add_columns(missing)
             self._sync(table.version())
 
     def _create(self) -> DeltaTable:
         """Make the table, unless somebody else does so at the same moment."""
-        options = self.root.engine_options() or None
+        options = self.root.build_engine_options() or None
         statistics = [name for name in (HOUR, CHANGED_AT) if name in self.columns]
         if self.root.folder is not None:
             (self.root.folder / self.key).mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
             self.root.locate(self.key),
-            _delta_schema(self.columns, self.span),
+            _build_delta_schema(self.columns, self.span),
             mode="ignore",
             partition_by=[self.span],
             configuration=_PROPERTIES | {"delta.dataSkippingStatsColumns": ",".join(statistics)},
@@ -152,7 +156,7 @@ class TableLog:
         return self._table
 
     def _load(self) -> DeltaTable | None:
-        uri, options = self.root.locate(self.key), self.root.engine_options() or None
+        uri, options = self.root.locate(self.key), self.root.build_engine_options() or None
         if self.root.folder is not None and not (self.root.folder / self.key / LOG).is_dir():
             return None
         if not DeltaTable.is_deltatable(uri, options):
@@ -194,8 +198,8 @@ _VIEW: dict[str, type[pl.DataType] | pl.DataType] = {
 }
 
 
-def to_files(view: pl.DataFrame) -> list[HourFile]:
-    """Return rows of ``TableLog.files`` as values."""
+def parse_files(view: pl.DataFrame) -> list[HourFile]:
+    """Return rows of ``TableLog.list_files`` as values."""
     return [HourFile(*row[:-1]) for row in view.iter_rows()]
 
 
@@ -203,7 +207,7 @@ def _name_transaction(hour: datetime) -> str:
     return f"{hour:%Y-%m-%dT%H}"
 
 
-def _delta_schema(columns: pl.Schema, span: Span) -> Schema:
+def _build_delta_schema(columns: pl.Schema, span: Span) -> Schema:
     folder: dict[str, pl.DataType] = {span: pl.Date() if span == "day" else pl.String()}
     frame = pl.DataFrame(schema=dict(columns) | folder)
     return Schema.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)

@@ -18,7 +18,7 @@ from uuid import uuid4
 import duckdb
 from pydantic import SecretStr
 
-from immuta_assets.datasets.export_days import day_of, due_day
+from immuta_assets.datasets.export_days import find_day, find_due_day
 from immuta_assets.health.notifications import Message, Notifier, NotifyError
 from immuta_assets.health.status import OpenStore, redact_address
 from immuta_assets.object_store import Store, StoreError, parse
@@ -71,8 +71,8 @@ def diagnose_settings(
 
 def diagnose_tenant(settings: Settings, now: datetime) -> Diagnosis:
     """Read ``tenant.json`` of the dump; where every day has a dump, of the newest one that must be there."""
-    today = day_of(now, settings.export_timezone)
-    due = due_day(now, settings.export_timezone, settings.deadline_grace)
+    today = find_day(now, settings.export_timezone)
+    due = find_due_day(now, settings.export_timezone, settings.deadline_grace)
     folders = [Path(settings.tenant.replace("{export_day}", day.isoformat())) for day in (today, due)]
     folder = next(filter(Path.is_dir, folders), folders[-1])
     found = try_out(f"tenant {folder}: read", lambda: dump.read(folder, ["tenant"]), DumpError, OSError)

@@ -149,7 +149,7 @@ def _list_selected_keys(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
 def _open_release(layout: Layout, root: StoreRoot, day: str, files: ExitStack) -> Release:
     """Return the stored files of a layout; they are there until ``files`` is closed."""
     stored = open_layout(root, layout.version)
-    paths = {name: files.enter_context(table.local_file(day)) for name, table in stored.items()}
+    paths = {name: files.enter_context(table.open_local_file(day)) for name, table in stored.items()}
     return Release(layout, paths, compute_code_version(layout))
 
 
