@@ -19,13 +19,14 @@ import duckdb
 from pydantic import SecretStr
 
 from immuta_assets.datasets.export_days import find_day, find_due_day
+from immuta_assets.datasets.hours import HOUR, floor_hour
 from immuta_assets.health.notifications import Message, Notifier, NotifyError
 from immuta_assets.health.status import OpenStore, redact_address
 from immuta_assets.object_store import Store, StoreError, parse
 from immuta_assets.platforms import connections
 from immuta_assets.platforms.connection import Connection
 from immuta_assets.platforms.connections import ConnectionsError
-from immuta_assets.platforms.hour import HOUR, HistoryError
+from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.dump import DumpError
@@ -149,7 +150,7 @@ def diagnose_connections(settings: Settings, count_hours: CountHours, now: datet
 
 def diagnose_connection(connection: Connection, count_hours: CountHours, now: datetime) -> Diagnosis:
     """Count the last hour that has closed, which needs every grant that reading needs."""
-    until = now.replace(minute=0, second=0, microsecond=0)
+    until = floor_hour(now)
     return try_out(
         f"connection {connection.name}: count the last hour",
         lambda: count_hours(connection, until - HOUR, until, now),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from immuta_assets.object_store import AssumedRole
 from immuta_assets.datasets.root import find_store_options
+from immuta_assets.object_store import AssumedRole
 from immuta_assets.settings import load
 
 ROLE = "arn:aws:iam::123456789012:role/export"

@@ -17,7 +17,8 @@ import dataframely as dy
 import polars as pl
 
 from immuta_assets.audit.queries.readings import Counts
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted
+from immuta_assets.datasets.hours import HOUR
+from immuta_assets.platforms.hour import SETTLE, Counted
 
 READ_REASONS = NEW, OUTSTANDING, CHANGED, SETTLING = "NEW", "OUTSTANDING", "CHANGED", "SETTLING"
 """Why an hour is read; the first that holds is given.

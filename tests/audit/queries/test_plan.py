@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.queries.plan import READ_REASONS, plan, ranges, window
 from immuta_assets.audit.queries.readings import Coverage
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.connection import REREAD_PLAN
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted
+from immuta_assets.platforms.hour import SETTLE, Counted
 
 MINUTE = timedelta(minutes=1)
 OPENS = datetime(2026, 11, 20, 8, tzinfo=UTC)
