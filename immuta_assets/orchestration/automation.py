@@ -199,7 +199,7 @@ def list_due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
     reattributed = pl.col("reason") == plan.IDENTITIES
     due = planned.drop_nulls("reason")
     for job, hours in ((name_ingest_job, due.filter(~reattributed)), (name_reattribute_job, due.filter(reattributed))):
-        for first, last in plan.ranges(hours["hour"]):
+        for first, last in plan.group_hours(hours["hour"]):
             tags = {RANGE_START: format_hour_key(first), RANGE_END: format_hour_key(last), MOMENT: moment}
             yield DueRun(job(connection), tags)
 

@@ -120,7 +120,7 @@ def make_plan(
     coverage = data.coverage.scan().join(readings, on=["hour", "read_at"], how="semi").collect()
     stored = data.plan.scan_if_stored()
     previous = None if stored is None else stored.collect()
-    since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
+    since, until = plan.find_window(coverage, previous, connection.reread, moment, start=start)
     return plan.plan(
         registry.count_hours(connection, since, until, moment),
         coverage,
