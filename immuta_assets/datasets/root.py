@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 from uuid import uuid4
 
 from immuta_assets.object_store import AssumedRole, Store, StoreOptions, build_storage_options, open_store, parse
+from immuta_assets.object_store.files import sync
 from immuta_assets.settings import Settings
 
 LOOKING = timedelta(seconds=10)
@@ -141,12 +142,3 @@ def sync_folders(folder: Path, root: Path) -> None:
         sync(each)
         if each == root:
             return
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

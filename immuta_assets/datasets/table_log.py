@@ -33,7 +33,8 @@ from immuta_assets.datasets.hour_files import (
     parse_microseconds,
     read_statistics,
 )
-from immuta_assets.datasets.root import StoreRoot, sync
+from immuta_assets.datasets.root import StoreRoot
+from immuta_assets.object_store.files import sync
 
 logger = logging.getLogger(__name__)
 

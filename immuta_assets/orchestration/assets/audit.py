@@ -85,31 +85,36 @@ def build_query_events(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
-        moment, keys = read_moment(context), context.partition_keys
         with explain_errors(connection.name):
-            tenant = _Tenant(root)
-            hours = _read_hours(connection, data, keys)
-            previous = data.query_events.scan_each(keys)
-            events = {key: hour.make_events(tenant, previous.get(key), moment) for key, hour in hours.items()}
-            yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
-            who = {key: hour.build_principals(tenant) for key, hour in hours.items()}
-            yield dg.Output(HourlyFrames(who, moment, {}), "principals")
-            made = {name: data.tables[name].scan_each(keys) for name in ("query_events", "principals")}
-            commits = {name: data.tables[name].read_commits(keys) for name in (*history.READ, *made)}
-            covered = {
-                key: hour.build_coverage(
-                    tenant,
-                    made["query_events"][key],
-                    made["principals"][key],
-                    {name: found[key] for name, found in commits.items() if key in found},
-                )
-                for key, hour in hours.items()
-            }
-            shown = {key: _describe_coverage(row) for key, row in covered.items()}
-            rows = {key: row.lazy() for key, row in covered.items()}
-            yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
+            yield from _make_frames(connection, data, _Tenant(root), context.partition_keys, read_moment(context))
 
     return compute
+
+
+def _make_frames(
+    connection: Connection, data: ConnectionData, tenant: _Tenant, keys: Sequence[str], moment: datetime
+) -> Iterator[dg.Output[HourlyFrames]]:
+    """Make the frames of hours one after the other; each is stored before the next is made."""
+    hours = _read_hours(connection, data, keys)
+    previous = data.query_events.scan_each(keys)
+    events = {key: hour.make_events(tenant, previous.get(key), moment) for key, hour in hours.items()}
+    yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
+    who = {key: hour.build_principals(tenant) for key, hour in hours.items()}
+    yield dg.Output(HourlyFrames(who, moment, {}), "principals")
+    made = {name: data.tables[name].scan_each(keys) for name in ("query_events", "principals")}
+    commits = {name: data.tables[name].read_commits(keys) for name in (*history.READ, *made)}
+    covered = {
+        key: hour.build_coverage(
+            tenant,
+            made["query_events"][key],
+            made["principals"][key],
+            {name: found[key] for name, found in commits.items() if key in found},
+        )
+        for key, hour in hours.items()
+    }
+    shown = {key: _describe_coverage(row) for key, row in covered.items()}
+    rows = {key: row.lazy() for key, row in covered.items()}
+    yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
 
 
 class _StoredHour:
