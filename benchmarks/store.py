@@ -31,7 +31,7 @@ from immuta_assets.audit.queries.readings import Coverage, Readings
 from immuta_assets.audit.stored import ConnectionData, open_connection_data
 from immuta_assets.datasets.hour_files import HourFile, name_hour_file, name_span
 from immuta_assets.datasets.hourly import HourlyDataset
-from immuta_assets.datasets.hours import HOUR, hour_key
+from immuta_assets.datasets.hours import HOUR, format_hour_key
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.frames.parquet import write_frame
@@ -82,7 +82,7 @@ def measure_plan(folder: Path, count: int) -> Cost:
     root = StoreRoot(str(folder / f"store-{count}"))
     data = open_connection_data(root, "sales")
     connection = _connect(folder)
-    if not data.coverage.log.files().height:
+    if not data.coverage.log.list_files().height:
         _fill(root, data, folder, count)
     start = LAST - (count - 1) * HOUR
     _work(connection, data, root, start)
@@ -124,7 +124,7 @@ def _fill(root: StoreRoot, data: ConnectionData, folder: Path, count: int) -> No
             dataset.log.prepare()
             dataset.log.replace([], [placed], within, NOW - timedelta(days=1))
         for hour in hours[-SINGLE:]:
-            dataset.commit({hour_key(hour): rows.filter(pl.col("hour") == hour).lazy()}, hour + HOUR)
+            dataset.commit({format_hour_key(hour): rows.filter(pl.col("hour") == hour).lazy()}, hour + HOUR)
 
 
 def _draw_readings(hours: Sequence[datetime]) -> pl.DataFrame:
@@ -201,9 +201,9 @@ def replace_hour(hour: Path, stored: int) -> Cost:
         dataset = open_connection_data(StoreRoot(folder), "sales").query_events
         events = pl.scan_parquet(hour / "events.parquet")
         dataset.log.replace([], list(_invent_files(dataset, stored)), [], NOW - timedelta(days=1))
-        dataset.commit({hour_key(LAST): events}, NOW - timedelta(hours=1))
+        dataset.commit({format_hour_key(LAST): events}, NOW - timedelta(hours=1))
         fresh = open_connection_data(StoreRoot(folder), "sales").query_events
-        return Meter().run(fresh.commit, {hour_key(LAST): events}, NOW)[1]
+        return Meter().run(fresh.commit, {format_hour_key(LAST): events}, NOW)[1]
 
 
 def _invent_files(dataset: HourlyDataset, stored: int) -> Iterator[HourFile]:

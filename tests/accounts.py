@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import build_principals
 from immuta_assets.audit.identities.resolution import resolve_identities
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.history import Accesses, Statements
-from immuta_assets.platforms.hour import HOUR
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.tenant.collections import Users

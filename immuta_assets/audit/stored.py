@@ -38,7 +38,7 @@ class ConnectionData(NamedTuple):
     plan: FileDataset
 
     @property
-    def hourly(self) -> Mapping[str, HourlyDataset]:
+    def tables(self) -> Mapping[str, HourlyDataset]:
         """The frames of hours, by name."""
         return {name: each for name, each in self._asdict().items() if isinstance(each, HourlyDataset)}
 

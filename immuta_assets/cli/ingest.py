@@ -73,10 +73,10 @@ def _parse_hours(text: str) -> int:
 
 def _list_hours(count: int) -> list[str]:
     """Return the keys of the last hours that have closed."""
-    from immuta_assets.datasets.hours import hour_key  # noqa: PLC0415
+    from immuta_assets.datasets.hours import HOUR, floor_hour, format_hour_key  # noqa: PLC0415
 
-    open_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return [hour_key(open_hour - timedelta(hours=ago)) for ago in range(count, 0, -1)]
+    open_hour = floor_hour(datetime.now(UTC))
+    return [format_hour_key(open_hour - ago * HOUR) for ago in range(count, 0, -1)]
 
 
 def _run_side_by_side(tasks: Sequence[Callable[[], IngestResult]]) -> list[IngestResult]:

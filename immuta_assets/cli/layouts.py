@@ -129,9 +129,9 @@ def print_cutover(
 
 
 def _find_open_day(settings: Settings) -> date:
-    from immuta_assets.datasets.export_days import day_of  # noqa: PLC0415
+    from immuta_assets.datasets.export_days import find_day  # noqa: PLC0415
 
-    return day_of(datetime.now(UTC), settings.export_timezone)
+    return find_day(datetime.now(UTC), settings.export_timezone)
 
 
 def _find_layout(version: str) -> Layout:

@@ -18,10 +18,10 @@ Hour = Annotated[str | None, typer.Option(metavar="HOUR", help="One hour by its 
 
 def parse_hour(text: str) -> str:
     """Return the partition key of an hour that is given as 2026-11-20T05; raise ``SettingsError`` for another form."""
-    from immuta_assets.datasets.hours import hour_key  # noqa: PLC0415
+    from immuta_assets.datasets.hours import format_hour_key  # noqa: PLC0415
 
     try:
-        return hour_key(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC))
+        return format_hour_key(datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC))
     except ValueError as error:
         msg = f"--hour is {text!r}; allowed is the start of an hour in UTC such as 2026-11-20T05."
         raise SettingsError(msg) from error

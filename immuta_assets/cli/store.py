@@ -71,7 +71,7 @@ def _open_tables(settings: Settings) -> Sequence[HourlyDataset]:
     from immuta_assets.datasets.root import open_root  # noqa: PLC0415
 
     root = open_root(settings)
-    return [table for name in load_connections(settings) for table in open_connection_data(root, name).hourly.values()]
+    return [table for name in load_connections(settings) for table in open_connection_data(root, name).tables.values()]
 
 
 def _name_frame(key: str) -> str:

@@ -59,7 +59,7 @@ class Dataset(Protocol):
     def scan(self, partitions: Collection[str] | None = None) -> pl.LazyFrame:
         """Scan partitions in order, by default all; raises ``NotStoredError`` for one that was never stored."""
 
-    def partitions(self) -> list[str]:
+    def list_partitions(self) -> list[str]:
         """Return the keys of the stored partitions, in order."""
 
     def state(self) -> Mapping[str, str]:

@@ -53,8 +53,8 @@ class FileDataset:
             write(draft.file)
             draft.file.flush()
             rows = int(pl.scan_parquet(draft.path, glob=False).select(pl.len()).collect().item())
-            committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._key(partition)))
-            self.root.place(draft, self._key(partition))
+            committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._make_key(partition)))
+            self.root.place(draft, self._make_key(partition))
             return committed
 
     def update(
@@ -65,7 +65,7 @@ class FileDataset:
         Where others update it at the same time, the one who writes last has seen what all of them saw. A partition that
         says that it is ``made_of`` the same already stays as it is.
         """
-        key = self._key(partition)
+        key = self._make_key(partition)
         for _ in range(_ATTEMPTS):
             before = self.root.store.head(key)
             if before and made_of and (stored := self._read_made_of(key, made_of)) is not None:
@@ -85,49 +85,49 @@ class FileDataset:
 
     def describe_version(self, partition: str) -> str:
         """Return a text that changes whenever a partition does."""
-        facts = self.root.store.head(self._stored_key(partition))
+        facts = self.root.store.head(self._find_stored_key(partition))
         return f"{self.key}/{partition}={facts.etag if facts else ''}"
 
     def locate(self, partition: str) -> str:
         """Return the URI of the file of a partition."""
-        place = self.root.locate(self._key(partition))
+        place = self.root.locate(self._make_key(partition))
         return place if "://" in place else Path(place).absolute().as_uri()
 
     def scan(self, partitions: Collection[str] | None = None) -> pl.LazyFrame:
         """Scan partitions in order, by default all; see ``Dataset``."""
-        wanted = self.partitions() if partitions is None else sorted(partitions)
+        wanted = self.list_partitions() if partitions is None else sorted(partitions)
         if not wanted:
             return self.schema.create_empty(lazy=True)
-        keys = [self._stored_key(partition) for partition in wanted]
-        options = self.root.engine_options()
+        keys = [self._find_stored_key(partition) for partition in wanted]
+        options = self.root.build_engine_options()
         return pl.scan_parquet([self.root.locate(key) for key in keys], glob=False, storage_options=options or None)
 
     def scan_newest(self, as_of: str | None = None) -> pl.LazyFrame:
         """Scan the newest partition, or the newest up to and with ``as_of``."""
-        stored = [partition for partition in self.partitions() if as_of is None or partition <= as_of]
+        stored = [partition for partition in self.list_partitions() if as_of is None or partition <= as_of]
         return self.scan([stored[-1] if stored else as_of or UNPARTITIONED])
 
     def scan_if_stored(self, partition: str = UNPARTITIONED) -> pl.LazyFrame | None:
         """Scan a partition, or return None where it was never stored."""
-        return self.scan([partition]) if self.holds(partition) else None
+        return self.scan([partition]) if self.is_stored(partition) else None
 
-    def holds(self, partition: str) -> bool:
+    def is_stored(self, partition: str) -> bool:
         """Say whether a partition is stored."""
-        return any(self._exists(key) for key in self._keys(partition))
+        return any(self._is_present(key) for key in self._list_keys(partition))
 
-    def partitions(self) -> list[str]:
+    def list_partitions(self) -> list[str]:
         """Return the keys of the stored partitions, in order."""
-        return sorted({name for key in self._folders() for name in self._names(key)})
+        return sorted({name for key in self._list_folders() for name in self._list_names(key)})
 
     def state(self) -> dict[str, str]:
         """Return the digest of every stored file, by its key below the root."""
-        keys = [self._stored_key(partition) for partition in self.partitions()]
+        keys = [self._find_stored_key(partition) for partition in self.list_partitions()]
         return {key: compute_digest(self.root.store.read(key)) for key in keys}
 
     @contextmanager
-    def local_file(self, partition: str) -> Iterator[Path]:
+    def open_local_file(self, partition: str) -> Iterator[Path]:
         """Give the file of a partition as a local path, for as long as the block lasts."""
-        key = self._stored_key(partition)
+        key = self._find_stored_key(partition)
         if self.root.folder is not None:
             yield self.root.folder / key
             return
@@ -141,8 +141,8 @@ class FileDataset:
             draft.file.flush()
             written = pl.scan_parquet(draft.path, glob=False)
             rows = require_rules(self.schema, written, {"rows": pl.len()})["rows"]
-            committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._key(partition)))
-            self.root.place(draft, self._key(partition))
+            committed = Committed(rows, compute_digest(draft.path), None, self.root.locate(self._make_key(partition)))
+            self.root.place(draft, self._make_key(partition))
             return committed
 
     def _encode(self, frame: pl.DataFrame, made_of: str) -> bytes:
@@ -157,27 +157,27 @@ class FileDataset:
         content = BytesIO(self.root.store.read(key))
         return pl.read_parquet(content) if pl.read_parquet_metadata(content).get(_MADE_OF) == made_of else None
 
-    def _key(self, partition: str) -> str:
+    def _make_key(self, partition: str) -> str:
         return f"{self.key}/{partition}{SUFFIX}"
 
-    def _folders(self) -> list[str]:
+    def _list_folders(self) -> list[str]:
         return [self.key, self.former_key] if self.former_key else [self.key]
 
-    def _keys(self, partition: str) -> list[str]:
-        return [f"{folder}/{partition}{SUFFIX}" for folder in self._folders()]
+    def _list_keys(self, partition: str) -> list[str]:
+        return [f"{folder}/{partition}{SUFFIX}" for folder in self._list_folders()]
 
-    def _stored_key(self, partition: str) -> str:
-        stored = next((key for key in self._keys(partition) if self._exists(key)), None)
+    def _find_stored_key(self, partition: str) -> str:
+        stored = next((key for key in self._list_keys(partition) if self._is_present(key)), None)
         if stored is None:
-            path = self.root.locate(self._key(partition))
+            path = self.root.locate(self._make_key(partition))
             msg = f"{path}: it is missing; materialize what lies upstream for the same export day first."
             raise NotStoredError(msg)
         return stored
 
-    def _exists(self, key: str) -> bool:
+    def _is_present(self, key: str) -> bool:
         return self.root.store.head(key) is not None
 
-    def _names(self, folder: str) -> Iterator[str]:
+    def _list_names(self, folder: str) -> Iterator[str]:
         for each in self.root.store.list(folder):
             name = each.key.removeprefix(f"{folder}/")
             if "/" not in name and name.endswith(SUFFIX):

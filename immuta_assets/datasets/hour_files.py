@@ -55,12 +55,12 @@ class HourFile(NamedTuple):
     def moment(self) -> datetime | None:
         """Moment of the commit (UTC); none for a file of several hours."""
         named = _NAME.fullmatch(Path(self.path).stem)
-        return from_microseconds(int(named["moment"], 16)) if named else None
+        return parse_microseconds(int(named["moment"], 16)) if named else None
 
 
 def name_hour_file(span: Span, hour: datetime, moment: datetime, digest: str) -> str:
     """Return the path of an hour's file within its table."""
-    return f"{span}={name_span(span, hour)}/{hour:%Y%m%dT%H}-{to_microseconds(moment):x}-{digest}{SUFFIX}"
+    return f"{span}={name_span(span, hour)}/{hour:%Y%m%dT%H}-{count_microseconds(moment):x}-{digest}{SUFFIX}"
 
 
 def name_span_file(span: Span, hour: datetime, digest: str) -> str:
@@ -97,10 +97,10 @@ def build_file(path: str, size: int, facts: Mapping[str, Any], bounds: tuple[dat
 
 def make_statistics(file: HourFile) -> str:
     """Return the statistics of a file for the log: rows, hours and times of change, and nothing of people."""
-    lows, highs = {HOUR: _milliseconds(file.first)}, {HOUR: _milliseconds(file.last)}
+    lows, highs = {HOUR: _format_milliseconds(file.first)}, {HOUR: _format_milliseconds(file.last)}
     if file.changed_first and file.changed_last:
-        lows[CHANGED_AT] = _milliseconds(file.changed_first)
-        highs[CHANGED_AT] = _milliseconds(file.changed_last + timedelta(microseconds=999))
+        lows[CHANGED_AT] = _format_milliseconds(file.changed_first)
+        highs[CHANGED_AT] = _format_milliseconds(file.changed_last + timedelta(microseconds=999))
     nulls = dict.fromkeys(lows, 0)
     return json.dumps({"numRecords": file.rows, "minValues": lows, "maxValues": highs, "nullCount": nulls})
 
@@ -131,20 +131,20 @@ def compute_digest(content: Path | bytes) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
-def to_microseconds(moment: datetime) -> int:
+def count_microseconds(moment: datetime) -> int:
     """Return a moment (aware) as microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def from_microseconds(count: int) -> datetime:
+def parse_microseconds(count: int) -> datetime:
     """Return the moment (UTC) of microseconds since 1970."""
     return _EPOCH + count * _MICROSECOND
 
 
-def to_values(span: Span, file: HourFile) -> Mapping[str, str | None]:
+def make_partition_values(span: Span, file: HourFile) -> Mapping[str, str | None]:
     """Return what the folder of a file is named by, as the log wants it."""
     return {span: name_span(span, file.first)}
 
 
-def _milliseconds(moment: datetime) -> str:
+def _format_milliseconds(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

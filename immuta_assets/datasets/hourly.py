@@ -34,9 +34,9 @@ from immuta_assets.datasets.hour_files import (
     name_hour_file,
     name_span_file,
 )
-from immuta_assets.datasets.hours import hour_key, parse_hour_key
+from immuta_assets.datasets.hours import format_hour_key, parse_hour_key
 from immuta_assets.datasets.root import StoreRoot
-from immuta_assets.datasets.table_log import TableLog, to_files
+from immuta_assets.datasets.table_log import TableLog, parse_files
 from immuta_assets.frames.parquet import SchemaError, require_rules, write_frame
 
 logger = logging.getLogger(__name__)
@@ -70,12 +70,12 @@ class HourlyDataset:
     def commit(self, frames: Mapping[str, pl.LazyFrame], moment: datetime) -> dict[str, Committed]:
         """Replace hours (by key) in one transaction; see ``Dataset``."""
         hours = {parse_hour_key(key): frame for key, frame in frames.items()}
-        live = self.log.files()
+        live = self.log.list_files()
         for hour in hours:
             self._require_not_newer(hour, moment, live)
         placed = {hour: self._place(hour, frame, moment) for hour, frame in hours.items()}
         self._commit(placed, moment)
-        return {hour_key(hour): self._committed(file) for hour, file in placed.items()}
+        return {format_hour_key(hour): self._describe_commit(file) for hour, file in placed.items()}
 
     def scan(
         self,
@@ -100,14 +100,14 @@ class HourlyDataset:
     def scan_if_stored(self, partition: str) -> pl.LazyFrame | None:
         """Scan an hour, or return None where it was never stored."""
         hour = parse_hour_key(partition)
-        stored = self._former().get(hour) or self.log.read_moment(hour, self.log.files())
+        stored = self._list_former().get(hour) or self.log.read_moment(hour, self.log.list_files())
         return self.scan([partition]) if stored else None
 
     def scan_each(self, partitions: Collection[str]) -> dict[str, pl.LazyFrame]:
         """Scan hours apart from each other, by their keys, at one look at the log; those never stored are left out."""
-        live, former = self.log.files(), self._former()
+        live, former = self.log.list_files(), self._list_former()
         hours = {parse_hour_key(key): key for key in partitions}
-        near = to_files(live.filter(pl.col("first").is_in(list(hours))))
+        near = parse_files(live.filter(pl.col("first").is_in(list(hours))))
         found = {file.first: self._conform(self._read([file.path])) for file in near if file.is_single}
         for hour in hours.keys() - found.keys():
             if hour in former or self.log.read_moment(hour, live) is not None:
@@ -115,34 +115,34 @@ class HourlyDataset:
         names = self.schema.column_names()
         return {key: found[hour].select(names) for hour, key in hours.items() if hour in found}
 
-    def partitions(self) -> list[str]:
+    def list_partitions(self) -> list[str]:
         """Return the keys of the hours that have a file of their own, or rows in one of several hours, in order."""
-        files = to_files(self.log.files())
-        hours = {file.first for file in files if file.is_single} | self._former().keys()
+        files = parse_files(self.log.list_files())
+        hours = {file.first for file in files if file.is_single} | self._list_former().keys()
         if compacted := [file.path for file in files if not file.is_single]:
             hours |= set(self._read(compacted).select(pl.col(HOUR).unique()).collect()[HOUR])
-        return sorted(map(hour_key, hours))
+        return sorted(map(format_hour_key, hours))
 
     def read_commits(self, partitions: Collection[str]) -> dict[str, Committed]:
         """Return what is known of the commits of hours, by their keys, as far as these have files of their own."""
         hours = [parse_hour_key(key) for key in partitions]
-        files = to_files(self.log.files().filter(pl.col("first").is_in(hours)))
-        return {hour_key(file.first): self._committed(file) for file in files if file.is_single}
+        files = parse_files(self.log.list_files().filter(pl.col("first").is_in(hours)))
+        return {format_hour_key(file.first): self._describe_commit(file) for file in files if file.is_single}
 
     def state(self) -> dict[str, str]:
         """Return the digest of every live file, by its key below the root."""
-        keys = [f"{self.key}/{path}" for path in self.log.files()["path"]]
-        keys += [f"{self.key}/{path.name}" for path in self._former().values()]
+        keys = [f"{self.key}/{path}" for path in self.log.list_files()["path"]]
+        keys += [f"{self.key}/{path.name}" for path in self._list_former().values()]
         return {key: compute_digest(self.root.store.read(key)) for key in keys}
 
     def describe_version(self) -> str:
         """Return a text that changes whenever an hour does."""
         table = self.log.refresh()
-        return f"{self.key}={table.version() if table else -1}+{len(self._former())}"
+        return f"{self.key}={table.version() if table else -1}+{len(self._list_former())}"
 
-    def former_files(self) -> dict[str, Path]:
+    def list_former_files(self) -> dict[str, Path]:
         """Return the files of older versions that the table does not hold, by the key of their hour."""
-        return {hour_key(hour): path for hour, path in self._former().items()}
+        return {format_hour_key(hour): path for hour, path in self._list_former().items()}
 
     def list_old_files(self) -> list[Path]:
         """Return all files of older versions, in the order of their hours, whether the table holds those or not."""
@@ -183,14 +183,14 @@ class HourlyDataset:
     def _place(self, hour: datetime, frame: pl.LazyFrame, moment: datetime) -> HourFile:
         """Write the file of an hour, held to the schema, where a transaction may add it."""
         with self.root.draft() as draft:
-            write_frame(frame, self.schema, draft.file, lambda rows, arrow: self._to_rest(rows, arrow, hour))
+            write_frame(frame, self.schema, draft.file, lambda rows, arrow: self._prepare_rows(rows, arrow, hour))
             draft.file.flush()
             written = self._conform(pl.scan_parquet(draft.path, glob=False))
             facts = require_rules(self.schema, written, list_facts(self._names))
             path = name_hour_file(self.span, hour, moment, compute_digest(draft.path))
             file = build_file(path, draft.path.stat().st_size, facts, (hour, hour))
             if (file.first, file.last) != (hour, hour):
-                msg = f"A frame of {self.key} for {hour_key(hour)} UTC holds rows of other hours."
+                msg = f"A frame of {self.key} for {format_hour_key(hour)} UTC holds rows of other hours."
                 raise SchemaError(msg)
             self.root.place(draft, f"{self.key}/{path}")
             return file
@@ -211,8 +211,8 @@ class HourlyDataset:
     def _try_commit(self, placed: Mapping[datetime, HourFile], moment: datetime) -> None:
         """Commit as of the newest version; nothing may renew it between ``files`` and ``replace``."""
         self.log.prepare()
-        live = self.log.files()
-        pending = {hour: file for hour, file in placed.items() if not self._holds(hour, file, moment, live)}
+        live = self.log.list_files()
+        pending = {hour: file for hour, file in placed.items() if not self._is_committed(hour, file, moment, live)}
         if pending:
             removed, rest = self._make_room(pending.keys(), live)
             self.log.replace(removed, [*pending.values(), *rest], pending.keys(), moment)
@@ -220,26 +220,26 @@ class HourlyDataset:
     def _make_room(self, hours: Collection[datetime], live: pl.DataFrame) -> tuple[list[HourFile], list[HourFile]]:
         """Return the live files that hold these hours, and new ones with what else lies in them."""
         holds = pl.any_horizontal(pl.lit(hour, _UTC).is_between("first", "last") for hour in hours)
-        removed = to_files(live.filter(holds))
+        removed = parse_files(live.filter(holds))
         shared = [file for file in removed if not file.is_single]
         others = ~pl.col(HOUR).is_in(list(hours))
         return removed, [
             self.place_rows(self.read_files([file.path]).filter(others), (file.first, file.last)) for file in shared
         ]
 
-    def _holds(self, hour: datetime, file: HourFile, moment: datetime, live: pl.DataFrame) -> bool:
+    def _is_committed(self, hour: datetime, file: HourFile, moment: datetime, live: pl.DataFrame) -> bool:
         """Say whether an hour holds exactly this already; raise ``StaleError`` where it holds something newer."""
         if self._require_not_newer(hour, moment, live) != moment:
             return False
-        if file.path in live["path"] or self._holds_rows(hour, file, live):
+        if file.path in live["path"] or self._has_rows(hour, file, live):
             return True
         msg = (
-            f"{self.key} {hour_key(hour)} UTC holds other content of the same moment ({moment:%Y-%m-%d %H:%M:%S %Z}): "
-            "start a new run, which has a moment of its own."
+            f"{self.key} {format_hour_key(hour)} UTC holds other content of the same moment "
+            f"({moment:%Y-%m-%d %H:%M:%S %Z}): start a new run, which has a moment of its own."
         )
         raise StaleError(msg)
 
-    def _holds_rows(self, hour: datetime, file: HourFile, live: pl.DataFrame) -> bool:
+    def _has_rows(self, hour: datetime, file: HourFile, live: pl.DataFrame) -> bool:
         """Compare the rows of a placed file with those of its hour, which may lie among other hours by now."""
         files = live.filter(pl.lit(hour, _UTC).is_between("first", "last"))
         parts = [self._conform(self._read([path])).filter(pl.col(HOUR) == hour).collect() for path in files["path"]]
@@ -251,18 +251,18 @@ class HourlyDataset:
         held = self.log.read_moment(hour, live)
         if held is not None and held > moment:
             msg = (
-                f"{self.key} {hour_key(hour)} UTC was stored as of {held:%Y-%m-%d %H:%M:%S} UTC, which is after the "
-                f"moment of this run ({moment:%Y-%m-%d %H:%M:%S %Z}): it stays as it is."
+                f"{self.key} {format_hour_key(hour)} UTC was stored as of {held:%Y-%m-%d %H:%M:%S} UTC, which is after "
+                f"the moment of this run ({moment:%Y-%m-%d %H:%M:%S %Z}): it stays as it is."
             )
             raise StaleError(msg)
         return held
 
-    def _to_rest(self, frame: pl.LazyFrame, arrow: pa.Schema, hour: datetime) -> tuple[pl.LazyFrame, pa.Schema]:
+    def _prepare_rows(self, frame: pl.LazyFrame, arrow: pa.Schema, hour: datetime) -> tuple[pl.LazyFrame, pa.Schema]:
         """Turn rows into those of a file: the hour first, enumerations as text."""
         rows = frame.with_columns(pl.col(name).cast(pl.String) for name in self._enums)
         if HOUR not in self._types:
             rows = rows.with_columns(pl.lit(hour, _UTC).alias(HOUR))
-        fields = [_as_text(each) if each.name in self._enums else each for each in arrow if each.name != HOUR]
+        fields = [_make_text_field(each) if each.name in self._enums else each for each in arrow if each.name != HOUR]
         first = pa.field(HOUR, pa.timestamp("us", "UTC"), nullable=False)
         return rows.select(HOUR, pl.exclude(HOUR)), pa.schema([first, *fields])
 
@@ -276,19 +276,21 @@ class HourlyDataset:
         changed_since: datetime | None,
     ) -> pl.LazyFrame:
         """Scan rows with their hour in front."""
-        live = self.log.files()
-        former = {hour: path for hour, path in self._former().items() if _is_wanted(hour, wanted, since, until)}
-        files = to_files(live.filter(_overlaps(wanted, since, until, changed_since)))
+        live = self.log.list_files()
+        former = {hour: path for hour, path in self._list_former().items() if _is_wanted(hour, wanted, since, until)}
+        files = parse_files(live.filter(_build_file_conditions(wanted, since, until, changed_since)))
         for hour in wanted or ():
             if hour not in former and self.log.read_moment(hour, live) is None:
-                msg = f"{self.root.locate(self.key)} holds nothing of {hour_key(hour)} UTC: read that hour first."
+                msg = (
+                    f"{self.root.locate(self.key)} holds nothing of {format_hour_key(hour)} UTC: read that hour first."
+                )
                 raise NotStoredError(msg)
         parts = [self._read_former(hour, path) for hour, path in former.items()]
         if files:
             parts.append(self._conform(self._read([file.path for file in files])))
         rows = pl.concat(parts) if parts else pl.LazyFrame(schema={HOUR: _UTC} | dict(self._types)).select(self._names)
         if not all(file.is_single for file in files):
-            rows = rows.filter(_lies_within(wanted, since, until)).sort(HOUR, maintain_order=True)
+            rows = rows.filter(_build_row_conditions(wanted, since, until)).sort(HOUR, maintain_order=True)
         return rows if changed_since is None else rows.filter(pl.col(CHANGED_AT) > changed_since)
 
     def _read(self, paths: Sequence[str]) -> pl.LazyFrame:
@@ -299,7 +301,7 @@ class HourlyDataset:
             glob=False,
             hive_partitioning=False,
             missing_columns="insert",
-            storage_options=self.root.engine_options() or None,
+            storage_options=self.root.build_engine_options() or None,
         )
 
     def _read_former(self, hour: datetime, path: Path) -> pl.LazyFrame:
@@ -314,13 +316,13 @@ class HourlyDataset:
         filled = rows.with_columns(pl.col(name).fill_null(value) for name, value in self.fill.items())
         return filled.with_columns(pl.col(name).cast(dtype) for name, dtype in self._enums.items()).select(self._names)
 
-    def _former(self) -> dict[datetime, Path]:
+    def _list_former(self) -> dict[datetime, Path]:
         """Return the files of hours as older versions kept them, but for the hours that the table holds.
 
         Maintenance puts no files together while there are any, so that every hour of the table has its own.
         """
         found = self.list_old_files()
-        held = set(self.log.files()["first"]) if found else set()
+        held = set(self.log.list_files()["first"]) if found else set()
         return {hour: path for path in found if (hour := parse_hour_key(path.stem)) not in held}
 
     # Columns
@@ -342,7 +344,7 @@ class HourlyDataset:
         """Names and types in a data file."""
         return pl.Schema({HOUR: _UTC} | dict(self._types) | dict.fromkeys(self._enums, pl.String()))
 
-    def _committed(self, file: HourFile) -> Committed:
+    def _describe_commit(self, file: HourFile) -> Committed:
         return Committed(file.rows, file.digest, file.moment, self.root.locate(f"{self.key}/{file.path}"))
 
 
@@ -351,7 +353,7 @@ def _is_unfit(dtype: pl.DataType) -> bool:
     return dtype.is_unsigned_integer() or isinstance(dtype, pl.Duration | pl.Time | pl.Categorical | pl.Int128)
 
 
-def _as_text(field: pa.Field) -> pa.Field:
+def _make_text_field(field: pa.Field) -> pa.Field:
     return pa.field(field.name, pa.string_view(), nullable=field.nullable)
 
 
@@ -362,7 +364,7 @@ def _is_wanted(
     return asked and (since is None or hour >= since) and (until is None or hour < until)
 
 
-def _overlaps(
+def _build_file_conditions(
     wanted: Collection[datetime] | None,
     since: datetime | None,
     until: datetime | None,
@@ -382,7 +384,9 @@ def _overlaps(
     return conditions
 
 
-def _lies_within(wanted: Collection[datetime] | None, since: datetime | None, until: datetime | None) -> list[pl.Expr]:
+def _build_row_conditions(
+    wanted: Collection[datetime] | None, since: datetime | None, until: datetime | None
+) -> list[pl.Expr]:
     """Conditions on rows: whether their hour is asked for."""
     conditions = [pl.lit(value=True)]
     if wanted is not None:

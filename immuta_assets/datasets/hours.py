@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 HOUR = timedelta(hours=1)
 
 
-def hour_key(hour: datetime) -> str:
+def format_hour_key(hour: datetime) -> str:
     """Return the key of the hour that opens at a moment (aware), such as ``2026-11-20-05:00``."""
     return f"{hour.astimezone(UTC):%Y-%m-%d-%H:%M}"
 

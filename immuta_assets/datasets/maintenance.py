@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError
 
 from immuta_assets.datasets.hour_files import name_span
 from immuta_assets.datasets.hourly import HourlyDataset
-from immuta_assets.datasets.table_log import VACUUM_AFTER_DAYS, to_files
+from immuta_assets.datasets.table_log import VACUUM_AFTER_DAYS, parse_files
 
 logger = logging.getLogger(__name__)
 
@@ -50,18 +50,18 @@ def maintain_table(dataset: HourlyDataset, now: datetime) -> Maintained:
     if table is None:
         return Maintained(0, 0, 0, 0, -1)
     compacted = removed = 0
-    if not dataset.former_files():
+    if not dataset.list_former_files():
         compacted = sum(_compact_span(dataset, span) for span in _list_spans(dataset, now))
         removed = _vacuum(dataset, table)
-    dataset.log.checkpoint()
-    live = dataset.log.files()
+    dataset.log.write_checkpoint()
+    live = dataset.log.list_files()
     newest = dataset.log.refresh() or table
     return Maintained(compacted, removed, live.height, int(live["size"].sum()), newest.version())
 
 
 def _list_spans(dataset: HourlyDataset, now: datetime) -> Iterator[str]:
     """Yield the days or months whose files are to be put together."""
-    live = dataset.log.files()
+    live = dataset.log.list_files()
     spans = live.group_by("span").agg(pl.len(), pl.col("size").mean(), pl.col("last").max()).sort("span")
     settled = name_span(dataset.span, now - SETTLED)
     for span, files, size, _ in spans.iter_rows():
@@ -73,7 +73,7 @@ def _list_spans(dataset: HourlyDataset, now: datetime) -> Iterator[str]:
 def _compact_span(dataset: HourlyDataset, span: str) -> int:
     """Put the files of a span together and return how many they were; whoever commits there meanwhile comes first."""
     for _ in range(_ATTEMPTS):
-        files = to_files(dataset.log.files().filter(pl.col("span") == span))
+        files = parse_files(dataset.log.list_files().filter(pl.col("span") == span))
         if len(files) < 2:  # noqa: PLR2004  # one file is compact
             return 0
         try:

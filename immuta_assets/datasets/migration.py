@@ -47,8 +47,8 @@ def migrate_hours(dataset: HourlyDataset) -> Iterator[Migrated]:
 
 def _migrate(dataset: HourlyDataset, path: Path) -> int:
     """Migrate an hour and return its rows; one that the table holds newer is only set aside."""
-    key, written = path.stem, _written_at(path)
-    held = dataset.log.read_moment(parse_hour_key(key), dataset.log.files())
+    key, written = path.stem, _read_write_time(path)
+    held = dataset.log.read_moment(parse_hour_key(key), dataset.log.list_files())
     before = dataset.read_old_file(path).collect()
     if held is None:
         dataset.commit({key: before.lazy()}, written)
@@ -59,7 +59,7 @@ def _migrate(dataset: HourlyDataset, path: Path) -> int:
     return before.height
 
 
-def _written_at(path: Path) -> datetime:
+def _read_write_time(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 1_000_000, UTC)
 
 

@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 from uuid import uuid4
 
 from immuta_assets.object_store import AssumedRole, Store, StoreOptions, build_storage_options, open_store, parse
+from immuta_assets.object_store.files import sync
 from immuta_assets.settings import Settings
 
 LOOKING = timedelta(seconds=10)
@@ -59,7 +60,7 @@ class StoreRoot:
         """Return the path or address of a key."""
         return f"{self.store.uri}/{key}" if self.folder is None else str(self.folder / key)
 
-    def engine_options(self) -> dict[str, str]:
+    def build_engine_options(self) -> dict[str, str]:
         """Return what Polars and Delta need to reach the place; it holds secrets."""
         return build_storage_options(self.uri, self.options) if self.folder is None else {}
 
@@ -73,7 +74,7 @@ class StoreRoot:
             with TemporaryDirectory(prefix="immuta-assets-") as folder, Path(folder, "draft").open("xb") as file:
                 yield Draft(file, Path(folder, "draft"))
             return
-        with _locked_file(self.folder / DRAFTS) as draft:
+        with _open_locked_file(self.folder / DRAFTS) as draft:
             try:
                 yield draft
             finally:
@@ -113,7 +114,7 @@ def find_store_options(settings: Settings, address: str, patience: timedelta = L
 
 
 @contextmanager
-def _locked_file(folder: Path) -> Iterator[Draft]:
+def _open_locked_file(folder: Path) -> Iterator[Draft]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     while True:
         path = folder / uuid4().hex
@@ -150,14 +151,5 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

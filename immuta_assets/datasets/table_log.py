@@ -27,14 +27,15 @@ from immuta_assets.datasets.hour_files import (
     HOUR,
     HourFile,
     Span,
-    from_microseconds,
+    count_microseconds,
+    make_partition_values,
     make_statistics,
     name_span,
+    parse_microseconds,
     read_statistics,
-    to_microseconds,
-    to_values,
 )
-from immuta_assets.datasets.root import StoreRoot, lock_folder, sync
+from immuta_assets.datasets.root import StoreRoot, lock_folder
+from immuta_assets.object_store.files import sync
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class TableLog:
             self._table.update_incremental()
         return self._table
 
-    def files(self) -> pl.DataFrame:
+    def list_files(self) -> pl.DataFrame:
         """Return the live files of the newest version: the columns of ``HourFile`` and ``span``, by hour."""
         table = self.refresh()
         if table is None:
@@ -81,7 +82,7 @@ class TableLog:
 
     def read_moment(self, hour: datetime, files: pl.DataFrame) -> datetime | None:
         """Return the moment (UTC) at which an hour was committed last; ``files`` are the live ones."""
-        near = to_files(files.filter(pl.col("span") == name_span(self.span, hour)))
+        near = parse_files(files.filter(pl.col("span") == name_span(self.span, hour)))
         single = next((file for file in near if file.is_single and file.first == hour), None)
         if single is not None:
             return single.moment
@@ -89,7 +90,7 @@ class TableLog:
         if self._table is None or all(file.is_single for file in near):
             return None
         version = self._table.transaction_version(_name_transaction(hour))
-        return None if version is None else from_microseconds(version)
+        return None if version is None else parse_microseconds(version)
 
     def replace(
         self,
@@ -107,16 +108,20 @@ class TableLog:
         both = {file.path for file in removed} & {file.path for file in added}
         stamp = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
-            AddAction(file.path, file.size, to_values(self.span, file), stamp, change, make_statistics(file))
+            AddAction(
+                file.path, file.size, make_partition_values(self.span, file), stamp, change, make_statistics(file)
+            )
             for file in added
             if file.path not in both
         ]
         actions += [
-            RemoveAction(file.path, change, stamp, size=file.size, partition_values=dict(to_values(self.span, file)))
+            RemoveAction(
+                file.path, change, stamp, size=file.size, partition_values=dict(make_partition_values(self.span, file))
+            )
             for file in removed
             if file.path not in both
         ]
-        transactions = [Transaction(_name_transaction(hour), to_microseconds(moment)) for hour in hours if moment]
+        transactions = [Transaction(_name_transaction(hour), count_microseconds(moment)) for hour in hours if moment]
         properties = CommitProperties({_LINES: 1 + len(actions) + len(transactions)}, app_transactions=transactions)
         table.create_write_transaction(
             actions,
@@ -124,12 +129,12 @@ class TableLog:
             table.schema(),
             [self.span],
             commit_properties=properties,
-            # Entries may only go when the checkpoint that replaces them is durable (``checkpoint``).
+            # Entries may only go when the checkpoint that replaces them is durable (``write_checkpoint``).
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
         self._sync(table.version())
 
-    def checkpoint(self) -> None:
+    def write_checkpoint(self) -> None:
         """Write a checkpoint of the newest version, and remove the entries before it that are older than 30 days."""
         table = self.refresh()
         if table is not None:
@@ -145,7 +150,7 @@ class TableLog:
         table = self._table or self.refresh() or self._create()
         names = {column.name for column in table.schema().fields}
         if not names.issuperset(self.columns.names()):
-            wanted = _delta_schema(self.columns, self.span)
+            wanted = _build_delta_schema(self.columns, self.span)
             missing = [column for column in wanted.fields if column.name not in names]
             before = table.version()
             table.alter.add_columns(missing)
@@ -153,13 +158,13 @@ class TableLog:
 
     def _create(self) -> DeltaTable:
         """Make the table, unless somebody else does so at the same moment."""
-        options = self.root.engine_options() or None
+        options = self.root.build_engine_options() or None
         statistics = [name for name in (HOUR, CHANGED_AT) if name in self.columns]
         if self.root.folder is not None:
             (self.root.folder / self.key).mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
             self.root.locate(self.key),
-            _delta_schema(self.columns, self.span),
+            _build_delta_schema(self.columns, self.span),
             mode="ignore",
             partition_by=[self.span],
             configuration=_PROPERTIES | {"delta.dataSkippingStatsColumns": ",".join(statistics)},
@@ -176,7 +181,7 @@ class TableLog:
         return self._table
 
     def _load(self) -> DeltaTable | None:
-        uri, options = self.root.locate(self.key), self.root.engine_options() or None
+        uri, options = self.root.locate(self.key), self.root.build_engine_options() or None
         if self.root.folder is not None and not (self.root.folder / self.key / LOG).is_dir():
             return None
         # No process lives through a power failure, so looking once, before the first reading, is enough.
@@ -235,8 +240,8 @@ _VIEW: dict[str, type[pl.DataType] | pl.DataType] = {
 }
 
 
-def to_files(view: pl.DataFrame) -> list[HourFile]:
-    """Return rows of ``TableLog.files`` as values."""
+def parse_files(view: pl.DataFrame) -> list[HourFile]:
+    """Return rows of ``TableLog.list_files`` as values."""
     return [HourFile(*row[:-1]) for row in view.iter_rows()]
 
 
@@ -244,7 +249,7 @@ def _name_transaction(hour: datetime) -> str:
     return f"{hour:%Y-%m-%dT%H}"
 
 
-def _delta_schema(columns: pl.Schema, span: Span) -> Schema:
+def _build_delta_schema(columns: pl.Schema, span: Span) -> Schema:
     folder: dict[str, pl.DataType] = {span: pl.Date() if span == "day" else pl.String()}
     frame = pl.DataFrame(schema=dict(columns) | folder)
     return Schema.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)

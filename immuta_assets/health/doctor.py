@@ -18,14 +18,15 @@ from uuid import uuid4
 import duckdb
 from pydantic import SecretStr
 
-from immuta_assets.datasets.export_days import day_of, due_day
+from immuta_assets.datasets.export_days import find_day, find_due_day
+from immuta_assets.datasets.hours import HOUR, floor_hour
 from immuta_assets.health.notifications import Message, Notifier, NotifyError
 from immuta_assets.health.status import OpenStore, redact_address
 from immuta_assets.object_store import Store, StoreError, parse
 from immuta_assets.platforms import connections
 from immuta_assets.platforms.connection import Connection
 from immuta_assets.platforms.connections import ConnectionsError
-from immuta_assets.platforms.hour import HOUR, HistoryError
+from immuta_assets.platforms.hour import HistoryError
 from immuta_assets.settings import Settings
 from immuta_assets.tenant import dump
 from immuta_assets.tenant.dump import DumpError
@@ -71,8 +72,8 @@ def diagnose_settings(
 
 def diagnose_tenant(settings: Settings, now: datetime) -> Diagnosis:
     """Read ``tenant.json`` of the dump; where every day has a dump, of the newest one that must be there."""
-    today = day_of(now, settings.export_timezone)
-    due = due_day(now, settings.export_timezone, settings.deadline_grace)
+    today = find_day(now, settings.export_timezone)
+    due = find_due_day(now, settings.export_timezone, settings.deadline_grace)
     folders = [Path(settings.tenant.replace("{export_day}", day.isoformat())) for day in (today, due)]
     folder = next(filter(Path.is_dir, folders), folders[-1])
     found = try_out(f"tenant {folder}: read", lambda: dump.read(folder, ["tenant"]), DumpError, OSError)
@@ -149,7 +150,7 @@ def diagnose_connections(settings: Settings, count_hours: CountHours, now: datet
 
 def diagnose_connection(connection: Connection, count_hours: CountHours, now: datetime) -> Diagnosis:
     """Count the last hour that has closed, which needs every grant that reading needs."""
-    until = now.replace(minute=0, second=0, microsecond=0)
+    until = floor_hour(now)
     return try_out(
         f"connection {connection.name}: count the last hour",
         lambda: count_hours(connection, until - HOUR, until, now),

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from immuta_assets.datasets.export_days import deadline
+from immuta_assets.datasets.export_days import compute_deadline
 from immuta_assets.health.ingestion import IngestionJudgement, IngestionVerdict, watch_ingestion
 from immuta_assets.object_store import Store, StoreError, UnavailableError, parse
 from immuta_assets.publishing.verdicts import (
@@ -130,7 +130,7 @@ def describe_verdicts(judgement: Judgement) -> list[str]:
 
 def describe_circumstances(judgement: Judgement, expected: Expected) -> list[str]:
     """Say what is to be known besides: the error met, the last export, the deadline missed, what to do."""
-    missed = deadline(judgement.day, expected.timezone, expected.grace)
+    missed = compute_deadline(judgement.day, expected.timezone, expected.grace)
     lines = [
         str(judgement.error) if judgement.error else "",
         f"Last complete export: export_date {_format_date(judgement.published) or 'none known'}.",

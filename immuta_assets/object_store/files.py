@@ -40,3 +40,12 @@ def remove_unfinished(folder: Path) -> None:
     """Remove what ``replace_file`` had begun in a folder when its process was killed; nobody else may write there."""
     for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink()
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

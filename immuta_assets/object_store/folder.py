@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from immuta_assets.object_store.files import UNFINISHED, remove_unfinished, replace_file
+from immuta_assets.object_store.files import UNFINISHED, remove_unfinished, replace_file, sync
 from immuta_assets.object_store.interface import (
     ConflictError,
     Listed,
@@ -104,7 +104,7 @@ class FolderStore:
         """Put a file in the place of another by renaming it, which takes no space."""
         with self._open_to_write(target) as path, self._open_to_read(source):
             self._locate(source).replace(path)
-        _sync_folder(self._locate(source).parent)
+        sync(self._locate(source).parent)
 
     def delete(self, key: str) -> None:
         """Remove a file; it need not be there."""
@@ -112,7 +112,7 @@ class FolderStore:
         with _explain_errors("delete", path):
             if path.parent.is_dir():
                 path.unlink(missing_ok=True)
-                _sync_folder(path.parent)
+                sync(path.parent)
 
     def _locate(self, key: str) -> Path:
         if ".." in Path(key).parts or Path(key).is_absolute():
@@ -136,7 +136,7 @@ class FolderStore:
                 remove_unfinished(path.parent)
                 yield path
             for folder in path.relative_to(self.folder).parents:
-                _sync_folder(self.folder / folder)
+                sync(self.folder / folder)
 
 
 @contextmanager
@@ -158,14 +158,6 @@ def _lock_folder(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

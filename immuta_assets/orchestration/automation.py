@@ -15,8 +15,8 @@ import polars as pl
 
 from immuta_assets.audit.queries import plan
 from immuta_assets.audit.stored import ConnectionData
-from immuta_assets.datasets.export_days import OPENS_AT, day_of
-from immuta_assets.datasets.hours import hour_key
+from immuta_assets.datasets.export_days import OPENS_AT, find_day
+from immuta_assets.datasets.hours import format_hour_key
 from immuta_assets.orchestration.assets import query_history as history
 from immuta_assets.orchestration.assets.audit import MADE, STATUS, UNKNOWN_USERS, Connected
 from immuta_assets.orchestration.assets.maintenance import make_key
@@ -75,7 +75,7 @@ def build_ingest_job(connection: Connection, data: ConnectionData) -> Job:
     """Return the job that loads audit events of a connection: hours of its history, and what becomes of them."""
     return dg.define_asset_job(
         name_ingest_job(connection.name),
-        selection=dg.AssetSelection.assets(*(history.make_key(data.hourly[name]) for name in history.READ))
+        selection=dg.AssetSelection.assets(*(history.make_key(data.tables[name]) for name in history.READ))
         | _select_results(data),
         tags={CONNECTION: connection.name},
         description=f"Read hours of query history of {connection.name}, make their audit events, list unknown users.",
@@ -94,7 +94,7 @@ def build_reattribute_job(connection: Connection, data: ConnectionData) -> Job:
 
 
 def _select_results(data: ConnectionData) -> dg.AssetSelection:
-    keys = [history.make_key(data.hourly[name]) for name in MADE]
+    keys = [history.make_key(data.tables[name]) for name in MADE]
     return dg.AssetSelection.assets(*keys, UNKNOWN_USERS, STATUS)
 
 
@@ -156,7 +156,7 @@ def build_export_schedule(job: Job, timezone: ZoneInfo) -> dg.ScheduleDefinition
         description=f"Every day at 05:00 ({timezone.key}): make the export of the day that then opens.",
     )
     def request_export(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(partition_key=day_of(context.scheduled_execution_time, timezone).isoformat())
+        return dg.RunRequest(partition_key=find_day(context.scheduled_execution_time, timezone).isoformat())
 
     return request_export
 
@@ -199,8 +199,8 @@ def list_due_runs(connection: str, planned: pl.DataFrame) -> Iterator[DueRun]:
     reattributed = pl.col("reason") == plan.IDENTITIES
     due = planned.drop_nulls("reason")
     for job, hours in ((name_ingest_job, due.filter(~reattributed)), (name_reattribute_job, due.filter(reattributed))):
-        for first, last in plan.ranges(hours["hour"]):
-            tags = {RANGE_START: hour_key(first), RANGE_END: hour_key(last), MOMENT: moment}
+        for first, last in plan.group_hours(hours["hour"]):
+            tags = {RANGE_START: format_hour_key(first), RANGE_END: format_hour_key(last), MOMENT: moment}
             yield DueRun(job(connection), tags)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import dagster as dg
 
 from immuta_assets.audit.stored import open_connection_data
-from immuta_assets.datasets.export_days import ExportDayError, day_of, export_day
+from immuta_assets.datasets.export_days import ExportDayError, choose_export_day, find_day
 from immuta_assets.datasets.root import open_root
 from immuta_assets.definitions import build_graph
 from immuta_assets.orchestration.assets.tenant import find_dump_folder
@@ -206,9 +206,9 @@ def _read_row_count(materialization: dg.AssetMaterialization) -> int:
 
 def _find_export_day(settings: Settings) -> str:
     """Return the export day of the dump, or of the present where dumps of several days are kept."""
-    today = day_of(datetime.now(UTC), settings.export_timezone).isoformat()
+    today = find_day(datetime.now(UTC), settings.export_timezone).isoformat()
     tenant = dump.read(find_dump_folder(settings, today), ["tenant"])["tenant"]
-    return export_day(TenantInfo.read(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
+    return choose_export_day(TenantInfo.read(tenant).dumped_at, settings.export_timezone, settings.dump_lead)
 
 
 def _build_job(settings: Settings, name: str, progress: Callable[[Step], None]) -> dg.JobDefinition:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import dagster as dg
 import msgspec
 
-from immuta_assets.datasets.export_days import day_of
+from immuta_assets.datasets.export_days import find_day
 from immuta_assets.datasets.root import StoreRoot
 from immuta_assets.health import status
 from immuta_assets.health.incidents import Incident, IncidentChange, apply_changes, find_changes
@@ -226,7 +226,7 @@ def _request_repairs(
     now = watch.clock()
     asked: dict[tuple[str, str], str] = {}
     for each in judgements:
-        repair = _choose_repair(each, day_of(now, watch.expected.timezone), _find_stored_day(watch, root, each.day))
+        repair = _choose_repair(each, find_day(now, watch.expected.timezone), _find_stored_day(watch, root, each.day))
         if repair:
             asked.setdefault(repair, _name_attempt(incidents.get(each.destination), now, watch.repeat_every))
     for (job, day), attempt in asked.items():
@@ -254,5 +254,5 @@ def _choose_repair(judgement: Judgement, today: date, stored: str | None) -> tup
 def _find_stored_day(watch: Watch, root: StoreRoot, day: date) -> str | None:
     """Return the newest export day of which the store holds every file that is published."""
     tables = [open_layout(root, version) for version in published_on(watch.expected.layouts, day)]
-    days = [set(table.partitions()) for layout in tables for table in layout.values()]
+    days = [set(table.list_partitions()) for layout in tables for table in layout.values()]
     return max(set.intersection(*days), default=None)

@@ -1,7 +1,7 @@
 """What a reader returns: one hour of one connection, as frames and as facts about the reading.
 
-Every reader imports this module. Add a fact when an operator
-or a check needs another count of every platform. What statements and accesses are stands in ``history``.
+Every reader imports this module. Add a fact when an operator or a check needs another count of every platform. What
+statements and accesses are stands in ``history``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-HOUR = timedelta(hours=1)
+from immuta_assets.datasets.hours import HOUR
+
 SETTLE = timedelta(hours=3)
 """How long after the close of an hour the platforms may still name the objects of its statements."""
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from immuta_assets.datasets.export_days import day_of, due_day
+from immuta_assets.datasets.export_days import find_day, find_due_day
 from immuta_assets.layouts.lifecycle import published_on, stale_layouts
 from immuta_assets.layouts.record import compute_code_version
 from immuta_assets.layouts.versions import LAYOUTS, find_newest
@@ -85,11 +85,11 @@ class Expected(NamedTuple):
 
     def find_day_due(self, now: datetime) -> date:
         """Return the newest export day whose deadline has passed."""
-        return due_day(now, self.timezone, self.grace)
+        return find_due_day(now, self.timezone, self.grace)
 
     def find_day(self, export_date: datetime) -> date:
         """Return the export day of files with an ``export_date`` (UTC without a zone)."""
-        return day_of(export_date.replace(tzinfo=UTC) + self.dump_lead, self.timezone)
+        return find_day(export_date.replace(tzinfo=UTC) + self.dump_lead, self.timezone)
 
 
 class SeenFile(NamedTuple):
@@ -179,7 +179,7 @@ def judge(sight: Sight, expected: Expected, now: datetime) -> Judgement:
         )
     ]
     layouts = [sight.layouts[version] for version in current]
-    outdated = stale_layouts(expected.layouts, day_of(now, expected.timezone), find_newest())
+    outdated = stale_layouts(expected.layouts, find_day(now, expected.timezone), find_newest())
     return Judgement(
         sight.destination,
         day,

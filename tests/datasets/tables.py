@@ -11,7 +11,7 @@ import polars as pl
 
 from immuta_assets.datasets.hour_files import Span
 from immuta_assets.datasets.hourly import HourlyDataset
-from immuta_assets.datasets.hours import hour_key
+from immuta_assets.datasets.hours import format_hour_key
 from immuta_assets.datasets.root import StoreRoot
 
 FIRST = datetime(2026, 5, 4, tzinfo=UTC)
@@ -34,7 +34,7 @@ def get_hour(number: int) -> datetime:
 
 
 def get_key(number: int) -> str:
-    return hour_key(get_hour(number))
+    return format_hour_key(get_hour(number))
 
 
 def get_moment(number: int) -> datetime:

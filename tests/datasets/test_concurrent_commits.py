@@ -61,4 +61,4 @@ def test_commits_beside_maintenance_lose_and_double_nothing(place: str, span: Sp
     works = [Work([(i % 4, i * 2 + worker) for i in range(COMMITS * 2)]) for worker in (0, 1)]
     acknowledged = run_together(place, [*works, Work([], maintains=COMMITS * 2)], span)
     assert read_names(place, span) == find_newest(acknowledged)
-    assert set(open_notes(place, span).partitions()) == {get_key(each.number) for each in acknowledged}
+    assert set(open_notes(place, span).list_partitions()) == {get_key(each.number) for each in acknowledged}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immuta_assets.datasets.export_days import day_of, deadline, due_day
+from immuta_assets.datasets.export_days import compute_deadline, find_day, find_due_day
 
 ZONES = [ZoneInfo(name) for name in ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")]
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -26,8 +26,8 @@ GRACE = timedelta(hours=2)
     ],
 )
 def test_the_deadline_is_seven_local_time_when_the_grace_is_two_hours(day: date, in_utc: datetime) -> None:
-    assert deadline(day, BERLIN, GRACE) == in_utc
-    assert deadline(day, BERLIN, GRACE).astimezone(BERLIN).hour == 7
+    assert compute_deadline(day, BERLIN, GRACE) == in_utc
+    assert compute_deadline(day, BERLIN, GRACE).astimezone(BERLIN).hour == 7
 
 
 @given(
@@ -38,8 +38,8 @@ def test_the_deadline_is_seven_local_time_when_the_grace_is_two_hours(day: date,
 def test_the_day_that_is_due_is_the_last_whose_deadline_has_passed(
     zone: ZoneInfo, now: datetime, grace: timedelta
 ) -> None:
-    day = due_day(now, zone, grace)
-    assert deadline(day, zone, grace) <= now < deadline(day + timedelta(days=1), zone, grace)
+    day = find_due_day(now, zone, grace)
+    assert compute_deadline(day, zone, grace) <= now < compute_deadline(day + timedelta(days=1), zone, grace)
 
 
 @given(
@@ -47,4 +47,4 @@ def test_the_day_that_is_due_is_the_last_whose_deadline_has_passed(
     now=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
 )
 def test_without_grace_the_day_that_is_due_is_the_one_that_is_open(zone: ZoneInfo, now: datetime) -> None:
-    assert due_day(now, zone, timedelta(0)) == day_of(now, zone)
+    assert find_due_day(now, zone, timedelta(0)) == find_day(now, zone)

@@ -85,7 +85,7 @@ def test_all_hours_of_a_commit_are_refused_where_one_is(tmp_path: Path) -> None:
     frames = {get_key(number): make_notes(["old"], get_moment(1)) for number in (0, 1, 2)}
     with pytest.raises(StaleError):
         open_notes(tmp_path).commit(frames, get_moment(1))
-    assert open_notes(tmp_path).partitions() == [get_key(1)]
+    assert open_notes(tmp_path).list_partitions() == [get_key(1)]
 
 
 def test_a_repeated_commit_of_several_hours_adds_those_that_are_missing(tmp_path: Path) -> None:

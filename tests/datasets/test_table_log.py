@@ -17,7 +17,7 @@ from datasets.tables import FIRST, KEY, commit_notes, get_key, open_notes, read_
 from deltalake.exceptions import DeltaError
 
 from immuta_assets.datasets.maintenance import maintain_table
-from immuta_assets.datasets.table_log import to_files
+from immuta_assets.datasets.table_log import parse_files
 
 LATER = FIRST + timedelta(days=60)
 
@@ -58,7 +58,7 @@ def test_a_commit_makes_its_file_its_entry_and_their_folders_durable(tmp_path: P
 def test_a_commit_makes_the_entries_of_others_durable_on_which_it_rests(tmp_path: Path) -> None:
     commit_notes(tmp_path, 0, ["text"], 1)
     late = open_notes(tmp_path)
-    (file,) = to_files(late.log.files())
+    (file,) = parse_files(late.log.list_files())
     same = late.place_rows(late.read_files([file.path]), (file.first, file.last))
     commit_notes(tmp_path, 1, ["text"], 1)
     synced = record_syncs(lambda: late.log.replace([file], [same]))
@@ -89,7 +89,7 @@ def test_a_checkpoint_that_a_commit_makes_is_durable_and_lets_no_entry_go(tmp_pa
     (checkpoint,) = Path(tmp_path, KEY, "_delta_log").glob("*.checkpoint.parquet")
     assert checkpoint in synced
     assert len(list_entries(tmp_path)) == 101
-    assert len(dataset.partitions()) == 100
+    assert len(dataset.list_partitions()) == 100
 
 
 CUTS = {
@@ -123,7 +123,7 @@ def test_a_torn_first_entry_leaves_no_table(tmp_path: Path, cut: Callable[[bytes
     open_notes(tmp_path).log.prepare()
     (entry,) = list_entries(tmp_path)
     entry.write_bytes(cut(entry.read_bytes()))
-    assert open_notes(tmp_path).partitions() == []
+    assert open_notes(tmp_path).list_partitions() == []
     commit_notes(tmp_path, 0, ["new"], 1)
     assert read_texts(open_notes(tmp_path), 0) == ["new"]
 
@@ -135,7 +135,7 @@ def test_a_torn_entry_that_is_not_the_last_is_loud(tmp_path: Path, cut: Callable
     entry = list_entries(tmp_path)[-2]
     entry.write_bytes(cut(entry.read_bytes()))
     with pytest.raises(DeltaError):
-        open_notes(tmp_path).partitions()
+        open_notes(tmp_path).list_partitions()
 
 
 def test_a_missing_entry_is_loud(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_missing_entry_is_loud(tmp_path: Path) -> None:
         commit_notes(tmp_path, number, ["text"], 1)
     list_entries(tmp_path)[-2].unlink()
     with pytest.raises(DeltaError):
-        open_notes(tmp_path).partitions()
+        open_notes(tmp_path).list_partitions()
 
 
 def test_a_live_file_that_is_missing_is_loud(tmp_path: Path) -> None:

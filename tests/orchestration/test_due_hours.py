@@ -13,7 +13,7 @@ import pytest
 from immuta_assets.audit.queries.plan import Plan
 from immuta_assets.audit.stored import ConnectionData, open_connection_data, open_unknown_users
 from immuta_assets.datasets.dataset import Committed
-from immuta_assets.datasets.hours import hour_key, parse_hour_key
+from immuta_assets.datasets.hours import format_hour_key, parse_hour_key
 from immuta_assets.datasets.root import open_root
 from immuta_assets.definitions import build_graph
 from immuta_assets.demo import query_history as demo
@@ -81,8 +81,8 @@ def data(settings: Settings) -> ConnectionData:
 
 def stored(settings: Settings, frame: str) -> dict[str, Committed]:
     """What is stored of each hour, by its key."""
-    dataset = data(settings).hourly[frame]
-    return dataset.read_commits(dataset.partitions())
+    dataset = data(settings).tables[frame]
+    return dataset.read_commits(dataset.list_partitions())
 
 
 def plan(settings: Settings) -> pl.DataFrame:
@@ -92,7 +92,7 @@ def plan(settings: Settings) -> pl.DataFrame:
 def test_a_fresh_installation_reads_the_hours_of_the_longest_slot(settings: Settings, tick: Tick) -> None:
     assert tick(FIRST_TICK).failure is None
     hours = sorted(stored(settings, "coverage"))
-    assert hours[-1] == hour_key(FIRST_TICK.replace(minute=0) - HOUR)
+    assert hours[-1] == format_hour_key(FIRST_TICK.replace(minute=0) - HOUR)
     assert len(hours) == 4
     assert set(plan(settings)["reason"].drop_nulls()) == {"NEW"}
     assert Plan.is_valid(plan(settings), cast=True)
@@ -104,7 +104,7 @@ def test_only_new_and_changed_hours_are_read_again(settings: Settings, tick: Tic
     assert tick(FIRST_TICK + HOUR).failure is None
     after = stored(settings, "readings")
     due = plan(settings).drop_nulls("reason")
-    changed = {hour_key(hour) for hour in due["hour"]}
+    changed = {format_hour_key(hour) for hour in due["hour"]}
     assert {key for key in after if after[key] != before.get(key)} == changed
     assert set(due["reason"]) == {"NEW", "CHANGED"}
 
@@ -120,7 +120,7 @@ def test_a_tick_without_news_reads_nothing(settings: Settings, tick: Tick) -> No
 
 def test_an_hour_without_coverage_is_read_again(settings: Settings, tick: Tick) -> None:
     tick(FIRST_TICK)
-    torn, later = hour_key(FIRST_TICK.replace(minute=0) - 3 * HOUR), FIRST_TICK + timedelta(minutes=1)
+    torn, later = format_hour_key(FIRST_TICK.replace(minute=0) - 3 * HOUR), FIRST_TICK + timedelta(minutes=1)
     readings = data(settings).readings
     readings.commit({torn: readings.scan([torn]).with_columns(read_at=pl.lit(later))}, later)
     tick(FIRST_TICK + timedelta(minutes=2))
@@ -191,7 +191,7 @@ def test_the_sensor_asks_once_for_ranges_of_the_planned_hours(settings: Settings
         requests = result.run_requests or []
         assert [request.job_name for request in requests] == [f"ingest_{CONNECTION}"]
         assert {request.tags[MOMENT] for request in requests} == {FIRST_TICK.isoformat()}
-        assert requests[-1].tags[RANGE_END] == hour_key(FIRST_TICK.replace(minute=0) - HOUR)
+        assert requests[-1].tags[RANGE_END] == format_hour_key(FIRST_TICK.replace(minute=0) - HOUR)
         assert all(request.tags[RANGE_START] <= request.tags[RANGE_END] for request in requests)
         assert isinstance(sensed(settings, instance, result.cursor), dg.SkipReason)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from immuta_assets.datasets.export_days import ExportDayError, export_day
+from immuta_assets.datasets.export_days import ExportDayError, choose_export_day
 from immuta_assets.orchestration.partitions import define_export_days
 
 ZONES = [ZoneInfo(name) for name in ("America/New_York", "Europe/Berlin", "UTC", "Asia/Kolkata")]
@@ -36,7 +36,7 @@ def window(key: str, zone: ZoneInfo) -> dg.TimeWindow:
 def test_the_export_day_is_the_window_of_dagster_that_holds_the_dump(
     dumped_at: datetime, zone: ZoneInfo, lead: timedelta
 ) -> None:
-    found = window(export_day(dumped_at, zone, lead, now=NOW), zone)
+    found = window(choose_export_day(dumped_at, zone, lead, now=NOW), zone)
     assert found.start <= dumped_at + lead < found.end
 
 
@@ -46,7 +46,7 @@ def test_the_export_day_is_the_window_of_dagster_that_holds_the_dump(
 def test_the_last_key_is_the_day_whose_window_is_open(zone: ZoneInfo, date: str, time: str) -> None:
     now = datetime.fromisoformat(f"{date}T{time}").replace(tzinfo=zone)
     with dg.partition_loading_context(effective_dt=now):
-        assert define_export_days(zone).get_last_partition_key() == export_day(now, zone, NO_LEAD, now=now)
+        assert define_export_days(zone).get_last_partition_key() == choose_export_day(now, zone, NO_LEAD, now=now)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-07", 23), ("2026-03-08", 24), ("2026-10-31", 25)])
@@ -59,7 +59,7 @@ def test_a_dump_of_the_future_names_both_times_with_their_zone() -> None:
     with pytest.raises(
         ExportDayError, match=r"2030-01-01 00:00:01 UTC lies in the future: it is 2030-01-01 00:00:00 UTC"
     ):
-        export_day(NOW + timedelta(seconds=1), ZoneInfo("UTC"), NO_LEAD, now=NOW)
+        choose_export_day(NOW + timedelta(seconds=1), ZoneInfo("UTC"), NO_LEAD, now=NOW)
 
 
 def test_a_dump_before_the_first_export_day_names_both_times_with_their_zone() -> None:
@@ -67,7 +67,7 @@ def test_a_dump_before_the_first_export_day_names_both_times_with_their_zone() -
     with pytest.raises(
         ExportDayError, match=r"2020-01-01 04:59:00 America/New_York .* 2020-01-01 05:00:00 America/New_York"
     ):
-        export_day(early, NEW_YORK, NO_LEAD, now=NOW)
+        choose_export_day(early, NEW_YORK, NO_LEAD, now=NOW)
 
 
 def test_a_dump_for_a_day_that_has_not_opened_yet_is_told_when_it_opens() -> None:
@@ -75,4 +75,4 @@ def test_a_dump_for_a_day_that_has_not_opened_yet_is_told_when_it_opens() -> Non
     with pytest.raises(
         ExportDayError, match=r"opens at 2026-05-01 05:00:00 UTC, and it is 2026-05-01 04:50:00 UTC now"
     ):
-        export_day(now, ZoneInfo("UTC"), timedelta(minutes=15), now=now)
+        choose_export_day(now, ZoneInfo("UTC"), timedelta(minutes=15), now=now)

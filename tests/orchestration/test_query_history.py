@@ -12,7 +12,7 @@ import pytest
 
 from immuta_assets.audit.queries.events import QueryEvents
 from immuta_assets.audit.stored import ConnectionData, open_connection_data, open_unknown_users
-from immuta_assets.datasets.hours import hour_key, parse_hour_key
+from immuta_assets.datasets.hours import format_hour_key, parse_hour_key
 from immuta_assets.datasets.root import open_root
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
@@ -23,7 +23,7 @@ from immuta_assets.tenant import dump
 
 AT = datetime(2026, 5, 8, 17, 30, tzinfo=UTC)
 """A Friday, when people work."""
-HOURS = [hour_key(AT.replace(hour=hour, minute=0)) for hour in (13, 14, 15)]
+HOURS = [format_hour_key(AT.replace(hour=hour, minute=0)) for hour in (13, 14, 15)]
 NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 CONNECTION = "demo_snowflake"
 
@@ -80,7 +80,7 @@ def unknown_names(settings: Settings) -> set[str]:
 def test_every_statement_becomes_events_in_the_hour_in_which_it_ended(settings: Settings, ingest: Ingest) -> None:
     result = ingest()
     assert result.failure is None
-    frames = {name: data(settings).hourly[name].scan().collect() for name in ("statements", "accesses")}
+    frames = {name: data(settings).tables[name].scan().collect() for name in ("statements", "accesses")}
     made = stored(settings)
     assert QueryEvents.is_valid(made, cast=True)
     assert set(made["query_id"]) == set(frames["statements"]["query_id"])

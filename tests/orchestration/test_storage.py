@@ -111,7 +111,7 @@ def test_a_table_is_stored_as_its_layout_wants_it_published(
     table_of_duas: FileDataset, materialize: Materialize
 ) -> None:
     assert materialize(table(duas())).success
-    with table_of_duas.local_file(DAY) as path:
+    with table_of_duas.open_local_file(DAY) as path:
         facts = parquet.inspect_file(path, DUAS)
     assert (facts.rows, facts.export_date) == (1, EXPORT_DATE)
 

@@ -51,7 +51,7 @@ class Installation:
     def tick(self, now: datetime, survive: Callable[[], None]) -> None:
         """Plan, and run what is due; ``survive`` is called before and after events are written, and may raise."""
         covered = pl.concat([Coverage.create_empty(), *self._coverage.values()])
-        since, until = plan.window(covered, self._plan, self._reread, now, start=STARTS)
+        since, until = plan.find_window(covered, self._plan, self._reread, now, start=STARTS)
         counted = embedded.count_hours(self._history, PLATFORM, since, until, now)
         self._plan = plan.plan(counted, covered, [], self._plan, reread=self._reread, now=now, start=STARTS)
         for hour in self._plan.drop_nulls("reason")["hour"]:

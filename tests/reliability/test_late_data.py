@@ -20,10 +20,11 @@ import pytest
 from reliability.installation import DeathError, Installation
 from reliability.late_history import POLL, STARTS, History, draw
 
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.platforms.connection import REREAD_PLAN
 from immuta_assets.platforms.embedded import reader as embedded
-from immuta_assets.platforms.hour import HOUR, SETTLE
+from immuta_assets.platforms.hour import SETTLE
 from immuta_assets.tenant import dump
 
 FULL = os.environ.get("RELIABILITY") == "full"

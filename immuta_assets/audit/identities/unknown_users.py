@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 from rapidfuzz import fuzz, process
 
-from immuta_assets.audit.identities.principals import MOST_OBJECTS
+from immuta_assets.audit.identities.principals import MOST_OBJECTS, Principals
 from immuta_assets.audit.identities.resolution import ACCOUNT, resolve_identities, select_people
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.registry import PLATFORMS
@@ -38,13 +38,9 @@ class UnknownUsers(dy.Schema):
         description="Kind of principal: SERVICE, or PERSON, which it is unless the platform says otherwise.",
     )
     statements = dy.Int64(min=1, description="Number of statements in all hours that are stored.")
-    first_seen = dy.Datetime(time_zone="UTC", description="End of the first statement (UTC).")
-    last_seen = dy.Datetime(time_zone="UTC", description="End of the last statement (UTC).")
-    sample_objects = dy.List(
-        dy.String(),
-        max_length=MOST_OBJECTS,
-        description="Full names of objects accessed: the first five by name; empty where none are known.",
-    )
+    first_seen = Principals.first_seen
+    last_seen = Principals.last_seen
+    sample_objects = Principals.sample_objects
     ambiguous = dy.Bool(description="Whether several users of the tenant fit equally well.")
     remedy = dy.Enum(list(REMEDIES), description=f"What to do first: {', '.join(REMEDIES)}.")
     suggestions = dy.List(

@@ -17,7 +17,8 @@ import dataframely as dy
 import polars as pl
 
 from immuta_assets.audit.queries.readings import Counts
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted
+from immuta_assets.datasets.hours import HOUR, floor_hour
+from immuta_assets.platforms.hour import SETTLE, Counted
 
 READ_REASONS = NEW, OUTSTANDING, CHANGED, SETTLING = "NEW", "OUTSTANDING", "CHANGED", "SETTLING"
 """Why an hour is read; the first that holds is given.
@@ -57,7 +58,7 @@ class Plan(Counts):
     )
 
 
-def window(
+def find_window(
     coverage: pl.DataFrame,
     previous: pl.DataFrame | None,
     reread: Sequence[timedelta],
@@ -72,9 +73,9 @@ def window(
     slots count since the earliest reading, and on a fresh installation from now on. Hours before ``start`` (a whole
     hour) do not count.
     """
-    until = _whole(now)
-    slotted = _whole(_planned_until(coverage, previous, now) - _slots(reread)[-1])
-    since = min([until, slotted, *_missing(coverage, until), *_asked_in_vain(coverage, previous)["hour"]])
+    until = floor_hour(now)
+    slotted = floor_hour(_find_planned_until(coverage, previous, now) - _list_slots(reread)[-1])
+    since = min([until, slotted, *_find_missing(coverage, until), *_find_asked_in_vain(coverage, previous)["hour"]])
     return (since if start is None else min(max(since, start), until)), until
 
 
@@ -90,32 +91,32 @@ def plan(
 ) -> pl.DataFrame:
     """Return the ``Plan`` of the moment ``now``, sorted by hour.
 
-    ``counted`` is what the platform counts in the hours of ``window`` (of the same arguments); hours with nothing may
+    ``counted`` is what the platform counts in the hours of ``find_window`` (same arguments); hours with nothing may
     be left out. ``coverage`` holds all rows of ``Coverage``, ``reread`` the slots after the close, ascending. An hour
     of the window that is not in the coverage is NEW, however old. Hours of ``changed_identities`` between ``start`` and
     the window have the counts they were read with. A run that is still reading an hour is not seen: whoever starts runs
     leaves such hours out.
     """
     now = now.astimezone(UTC)
-    since, until = window(coverage, previous, reread, now, start=start)
+    since, until = find_window(coverage, previous, reread, now, start=start)
     renamed = _is_among(changed_identities)
     partitions = pl.lit(value=True) if start is None else pl.col("hour") >= start
     before = coverage.filter(partitions, pl.col("hour") < since, renamed).select(Counts.column_names())
     rows = (
-        pl.concat([_counts(counted, since, until), before])
+        pl.concat([_build_counts(counted, since, until), before])
         .join(coverage, on="hour", how="left", suffix="_then")
-        .join(_asked_in_vain(coverage, previous), on="hour", how="left")
+        .join(_find_asked_in_vain(coverage, previous), on="hour", how="left")
     )
-    reason = _reason(renamed, reread, now)
+    reason = _choose_reason(renamed, reread, now)
     due_since = pl.when(reason.is_not_null()).then(pl.coalesce("asked_since", pl.lit(now)))
     planned = rows.with_columns(reason=reason, planned_at=pl.lit(now), due_since=due_since).select(Plan.column_names())
     return Plan.validate(planned.sort("hour"), cast=True)
 
 
-def _reason(renamed: pl.Expr, reread: Sequence[timedelta], now: datetime) -> pl.Expr:
+def _choose_reason(renamed: pl.Expr, reread: Sequence[timedelta], now: datetime) -> pl.Expr:
     """Return the first reason that holds for an hour; null where none does."""
-    changed = _passed_since_reading(_slots(reread), now) & _counts_differ()
-    settling = _passed_since_reading([SETTLE], now) & (pl.col("pending") + pl.col("held") > 0)
+    changed = _has_slot_passed(_list_slots(reread), now) & _is_counted_otherwise()
+    settling = _has_slot_passed([SETTLE], now) & (pl.col("pending") + pl.col("held") > 0)
     reasons = {
         NEW: pl.col("read_at").is_null() & (_CLOSE + reread[0] <= now),
         OUTSTANDING: (changed | settling) & pl.col("asked_since").is_not_null(),
@@ -126,7 +127,7 @@ def _reason(renamed: pl.Expr, reread: Sequence[timedelta], now: datetime) -> pl.
     return pl.coalesce(pl.when(holds).then(pl.lit(reason)) for reason, holds in reasons.items())
 
 
-def ranges(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
+def group_hours(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
     """Return the first and the last hour of each run of consecutive hours, at most ``LONGEST_RANGE`` long, in order."""
     found: list[tuple[datetime, datetime]] = []
     for hour in sorted(set(hours)):
@@ -137,41 +138,37 @@ def ranges(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
     return found
 
 
-def _whole(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _slots(reread: Sequence[timedelta]) -> list[timedelta]:
+def _list_slots(reread: Sequence[timedelta]) -> list[timedelta]:
     return sorted({*reread, SETTLE})
 
 
-def _planned_until(coverage: pl.DataFrame, previous: pl.DataFrame | None, now: datetime) -> datetime:
+def _find_planned_until(coverage: pl.DataFrame, previous: pl.DataFrame | None, now: datetime) -> datetime:
     """Return the moment up to which no slot has to be made up for."""
     planned = None if previous is None else previous["planned_at"].max()
     return next(moment for moment in (planned, coverage["read_at"].min(), now) if isinstance(moment, datetime))
 
 
-def _missing(coverage: pl.DataFrame, until: datetime) -> list[datetime]:
+def _find_missing(coverage: pl.DataFrame, until: datetime) -> list[datetime]:
     """Return the hours after the first one of the coverage that are not in it."""
     hours = coverage["hour"]
     first = hours.min()
-    return sorted({*_between(first, until)} - {*hours}) if isinstance(first, datetime) else []
+    return sorted({*_list_hours(first, until)} - {*hours}) if isinstance(first, datetime) else []
 
 
-def _asked_in_vain(coverage: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+def _find_asked_in_vain(coverage: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
     """Return hour and asked_since of the hours that the previous plan asked to read and that were not read since."""
     asked = Plan.create_empty() if previous is None else previous.filter(pl.col("reason").is_in(READ_REASONS))
     read = asked.join(coverage, on="hour").filter(pl.col("read_at") >= pl.col("planned_at"))
     return asked.join(read, on="hour", how="anti").select("hour", asked_since="due_since")
 
 
-def _between(since: datetime, until: datetime) -> pl.Series:
+def _list_hours(since: datetime, until: datetime) -> pl.Series:
     return pl.datetime_range(since, until, HOUR, closed="left", eager=True)
 
 
-def _counts(counted: Mapping[datetime, Counted], since: datetime, until: datetime) -> pl.DataFrame:
+def _build_counts(counted: Mapping[datetime, Counted], since: datetime, until: datetime) -> pl.DataFrame:
     """Return a row (``Counts``) for every hour."""
-    rows = [(hour, *counted.get(hour, Counted())) for hour in _between(since, until)]
+    rows = [(hour, *counted.get(hour, Counted())) for hour in _list_hours(since, until)]
     return pl.DataFrame(rows, Counts.create_empty().schema, orient="row")
 
 
@@ -179,11 +176,11 @@ def _is_among(hours: Iterable[datetime]) -> pl.Expr:
     return pl.col("hour").is_in(pl.Series(hours, dtype=_HOURS).implode())
 
 
-def _passed_since_reading(slots: Sequence[timedelta], now: datetime) -> pl.Expr:
+def _has_slot_passed(slots: Sequence[timedelta], now: datetime) -> pl.Expr:
     """Whether a slot lies after the reading and not in the future."""
     moments = [_CLOSE + slot for slot in slots]
     return pl.any_horizontal(moment.is_between("read_at", now, closed="right") for moment in moments)
 
 
-def _counts_differ() -> pl.Expr:
+def _is_counted_otherwise() -> pl.Expr:
     return pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_then")) for name in _COUNTED)

@@ -15,7 +15,8 @@ import dataframely as dy
 import polars as pl
 import polars.selectors as cs
 
-from immuta_assets.platforms.hour import HOUR, SETTLE
+from immuta_assets.datasets.hours import HOUR
+from immuta_assets.platforms.hour import SETTLE
 from immuta_assets.platforms.registry import PLATFORMS
 
 RECENT = timedelta(hours=24)

@@ -72,10 +72,10 @@ def build_query_events(
         name=f"{connection.name}_events",
         group_name="audit",
         outs={
-            name: history.define_out(data.hourly[name], kinds={"polars", "delta"}, freshness=FRESHNESS) for name in MADE
+            name: history.define_out(data.tables[name], kinds={"polars", "delta"}, freshness=FRESHNESS) for name in MADE
         },
         deps=[
-            *(history.make_key(data.hourly[name]) for name in history.READ),
+            *(history.make_key(data.tables[name]) for name in history.READ),
             *(
                 dg.AssetDep(snapshot.make_key(name), partition_mapping=dg.LastPartitionMapping())
                 for name in COLLECTIONS
@@ -85,31 +85,36 @@ def build_query_events(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def compute(context: dg.AssetExecutionContext) -> Iterator[dg.Output[HourlyFrames]]:
-        moment, keys = read_moment(context), context.partition_keys
         with explain_errors(connection.name):
-            tenant = _Tenant(root)
-            hours = _read_hours(connection, data, keys)
-            previous = data.query_events.scan_each(keys)
-            events = {key: hour.make_events(tenant, previous.get(key), moment) for key, hour in hours.items()}
-            yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
-            who = {key: hour.build_principals(tenant) for key, hour in hours.items()}
-            yield dg.Output(HourlyFrames(who, moment, {}), "principals")
-            made = {name: data.hourly[name].scan_each(keys) for name in ("query_events", "principals")}
-            commits = {name: data.hourly[name].read_commits(keys) for name in (*history.READ, *made)}
-            covered = {
-                key: hour.build_coverage(
-                    tenant,
-                    made["query_events"][key],
-                    made["principals"][key],
-                    {name: found[key] for name, found in commits.items() if key in found},
-                )
-                for key, hour in hours.items()
-            }
-            shown = {key: _describe_coverage(row) for key, row in covered.items()}
-            rows = {key: row.lazy() for key, row in covered.items()}
-            yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
+            yield from _make_frames(connection, data, _Tenant(root), context.partition_keys, read_moment(context))
 
     return compute
+
+
+def _make_frames(
+    connection: Connection, data: ConnectionData, tenant: _Tenant, keys: Sequence[str], moment: datetime
+) -> Iterator[dg.Output[HourlyFrames]]:
+    """Make the frames of hours one after the other; each is stored before the next is made."""
+    hours = _read_hours(connection, data, keys)
+    previous = data.query_events.scan_each(keys)
+    events = {key: hour.make_events(tenant, previous.get(key), moment) for key, hour in hours.items()}
+    yield dg.Output(HourlyFrames(events, moment, {}), "query_events")
+    who = {key: hour.build_principals(tenant) for key, hour in hours.items()}
+    yield dg.Output(HourlyFrames(who, moment, {}), "principals")
+    made = {name: data.tables[name].scan_each(keys) for name in ("query_events", "principals")}
+    commits = {name: data.tables[name].read_commits(keys) for name in (*history.READ, *made)}
+    covered = {
+        key: hour.build_coverage(
+            tenant,
+            made["query_events"][key],
+            made["principals"][key],
+            {name: found[key] for name, found in commits.items() if key in found},
+        )
+        for key, hour in hours.items()
+    }
+    shown = {key: _describe_coverage(row) for key, row in covered.items()}
+    rows = {key: row.lazy() for key, row in covered.items()}
+    yield dg.Output(HourlyFrames(rows, moment, shown), "coverage")
 
 
 class _StoredHour:
@@ -159,7 +164,7 @@ class _StoredHour:
 
 def _read_hours(connection: Connection, data: ConnectionData, keys: Sequence[str]) -> dict[str, _StoredHour]:
     """Return the stored readings of hours; raises ``NotStoredError`` for one that was never read."""
-    frames = [data.hourly[name].scan_each(keys) for name in ("readings", "statements", "accesses")]
+    frames = [data.tables[name].scan_each(keys) for name in ("readings", "statements", "accesses")]
     for key in keys:
         if not all(key in frame for frame in frames):
             msg = f"The hour {key} UTC of {connection.name} is not stored: read it first."
@@ -197,7 +202,7 @@ def build_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> dg
 def update_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> pl.DataFrame:
     """Bring the list of unknown users up to date with what it is made of, and return it."""
     users = open_tenant(root)["users"]
-    stored = users.partitions()
+    stored = users.list_partitions()
     if not stored:
         return UnknownUsers.create_empty()
 
@@ -214,7 +219,7 @@ def update_unknown_users(connections: Sequence[Connected], root: StoreRoot) -> p
 
 def _require_all_hours(connections: Sequence[Connected], frame: str) -> list[dg.AssetDep]:
     return [
-        dg.AssetDep(history.make_key(data.hourly[frame]), partition_mapping=dg.AllPartitionMapping())
+        dg.AssetDep(history.make_key(data.tables[frame]), partition_mapping=dg.AllPartitionMapping())
         for _, data in connections
     ]
 

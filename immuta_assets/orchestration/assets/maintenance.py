@@ -32,7 +32,7 @@ def build_maintenance(connection: Connection, data: ConnectionData) -> dg.Assets
     def maintain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         moment = read_moment(context)
         with explain_errors(connection.name):
-            done = {name: maintain_table(table, moment) for name, table in data.hourly.items()}
+            done = {name: maintain_table(table, moment) for name, table in data.tables.items()}
         totals = {
             f: sum(getattr(each, f) for each in done.values()) for f in ("compacted", "removed", "files", "bytes")
         }

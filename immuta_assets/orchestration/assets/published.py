@@ -68,33 +68,38 @@ def build_published(settings: Settings, root: StoreRoot, days: dg.PartitionsDefi
         can_subset=True,
     )
     def publish_layouts(context: dg.AssetExecutionContext, config: Publication) -> Events:
-        day = context.partition_key
-        with ExitStack() as local:
-            with explain_errors(root.uri):
-                releases = [
-                    _open_release(layout, root, day, local) for layout in _drop_ended_layouts(context, settings)
-                ]
-                dates = _read_export_dates(releases)
-                snapshot_id = _read_snapshot_id(root, day)
-            yield from checks.check_complete(dates)
-            with explain_errors(", ".join(settings.destination)):
-                stores = list(map(bind_open_store(settings, PUBLISHING), settings.destination))
-                publication = partial(
-                    publish,
-                    releases,
-                    stores,
-                    run_id=context.run.run_id,
-                    snapshot_id=snapshot_id,
-                    max_shrink=settings.max_shrink,
-                    allow_shrink=config.allow_shrink,
-                )
-                files = yield from _publish_unless_shrunk(publication, dates)
-        for file in files:
-            yield dg.MaterializeResult(
-                asset_key=make_key(file.layout, file.name), metadata=_describe_publication(file, stores)
-            )
+        yield from _publish_layouts(context, settings, root, allow_shrink=config.allow_shrink)
 
     return publish_layouts
+
+
+def _publish_layouts(
+    context: dg.AssetExecutionContext, settings: Settings, root: StoreRoot, *, allow_shrink: bool
+) -> Events:
+    """Publish what the store holds of the layouts selected, and show every file that was published."""
+    day = context.partition_key
+    with ExitStack() as local:
+        with explain_errors(root.uri):
+            releases = [_open_release(layout, root, day, local) for layout in _drop_ended_layouts(context, settings)]
+            dates = _read_export_dates(releases)
+            snapshot_id = _read_snapshot_id(root, day)
+        yield from checks.check_complete(dates)
+        with explain_errors(", ".join(settings.destination)):
+            stores = list(map(bind_open_store(settings, PUBLISHING), settings.destination))
+            publication = partial(
+                publish,
+                releases,
+                stores,
+                run_id=context.run.run_id,
+                snapshot_id=snapshot_id,
+                max_shrink=settings.max_shrink,
+                allow_shrink=allow_shrink,
+            )
+            files = yield from _publish_unless_shrunk(publication, dates)
+    for file in files:
+        yield dg.MaterializeResult(
+            asset_key=make_key(file.layout, file.name), metadata=_describe_publication(file, stores)
+        )
 
 
 def _publish_unless_shrunk(
@@ -149,7 +154,7 @@ def _list_selected_keys(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
 def _open_release(layout: Layout, root: StoreRoot, day: str, files: ExitStack) -> Release:
     """Return the stored files of a layout; they are there until ``files`` is closed."""
     stored = open_layout(root, layout.version)
-    paths = {name: files.enter_context(table.local_file(day)) for name, table in stored.items()}
+    paths = {name: files.enter_context(table.open_local_file(day)) for name, table in stored.items()}
     return Release(layout, paths, compute_code_version(layout))
 
 

@@ -49,7 +49,7 @@ def build_query_history(
     @dg.multi_asset(
         name=f"{connection.name}_history",
         group_name="query_history",
-        outs={name: define_out(data.hourly[name], kinds={"duckdb", "delta"}) for name in READ},
+        outs={name: define_out(data.tables[name], kinds={"duckdb", "delta"}) for name in READ},
         partitions_def=hours,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -120,7 +120,7 @@ def make_plan(
     coverage = data.coverage.scan().join(readings, on=["hour", "read_at"], how="semi").collect()
     stored = data.plan.scan_if_stored()
     previous = None if stored is None else stored.collect()
-    since, until = plan.window(coverage, previous, connection.reread, moment, start=start)
+    since, until = plan.find_window(coverage, previous, connection.reread, moment, start=start)
     return plan.plan(
         registry.count_hours(connection, since, until, moment),
         coverage,
@@ -135,6 +135,6 @@ def make_plan(
 def _find_changed_hours(connection: Connection, data: ConnectionData, root: StoreRoot) -> pl.Series:
     """The hours in which the newest snapshot of the tenant knows people otherwise than their events do."""
     users = open_tenant(root)["users"]
-    if not users.partitions():
+    if not users.list_partitions():
         return pl.Series(dtype=pl.Datetime("us", "UTC"))
     return find_changed_hours(data.principals.scan(), users.scan_newest(), connection.platform)

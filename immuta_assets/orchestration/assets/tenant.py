@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import dataframely as dy
 
-from immuta_assets.datasets.export_days import ExportDayError, export_day
+from immuta_assets.datasets.export_days import ExportDayError, choose_export_day
 from immuta_assets.orchestration import checks
 from immuta_assets.orchestration.assets import OWNERS
 from immuta_assets.orchestration.columns import build_table_schema
@@ -65,7 +65,7 @@ def _define_out(name: str, schema: type[dy.Schema]) -> dg.AssetOut:
 
 
 def _require_day(settings: Settings, info: TenantInfo, partition: str) -> None:
-    day = export_day(info.dumped_at, settings.export_timezone, settings.dump_lead)
+    day = choose_export_day(info.dumped_at, settings.export_timezone, settings.dump_lead)
     if day != partition:
         made = info.dumped_at.astimezone(settings.export_timezone)
         msg = (

@@ -18,7 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted, HistoryError, Hour, ReadFacts, get_bounds
+from immuta_assets.datasets.hours import HOUR
+from immuta_assets.platforms.hour import SETTLE, Counted, HistoryError, Hour, ReadFacts, get_bounds
 from immuta_assets.platforms.parts import divide_rows
 from immuta_assets.platforms.snowflake import rows
 from immuta_assets.platforms.snowflake import views as account_usage

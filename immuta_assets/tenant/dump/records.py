@@ -80,7 +80,7 @@ class ExternalUserIds(Record):
     trino_user: str | None = None
 
 
-class Profile(Record):
+class UserProfile(Record):
     """The profile of a user."""
 
     id: Int64
@@ -95,7 +95,7 @@ class User(Record):
     iamid: str
     userid: str
     global_user_id: str
-    profile: Profile
+    profile: UserProfile
     permissions: list[str] | None = None
     authorizations: dict[str, list[str]] | None = None
     disabled: bool | None = None

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.principals import Principals, find_changed_hours
-from immuta_assets.platforms.hour import HOUR
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.platforms.unity_catalog.platform import DATABRICKS

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immuta_assets.audit.identities.unknown_users import CREATE, MAP, PULL, UnknownUsers, find_unknown_users
-from immuta_assets.platforms.hour import HOUR
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.platform import Platform
 from immuta_assets.platforms.snowflake.platform import SNOWFLAKE
 from immuta_assets.platforms.unity_catalog.platform import DATABRICKS

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from immuta_assets.audit.queries.plan import READ_REASONS, plan, ranges, window
+from immuta_assets.audit.queries.plan import READ_REASONS, find_window, group_hours, plan
 from immuta_assets.audit.queries.readings import Coverage
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.connection import REREAD_PLAN
-from immuta_assets.platforms.hour import HOUR, SETTLE, Counted
+from immuta_assets.platforms.hour import SETTLE, Counted
 
 MINUTE = timedelta(minutes=1)
 OPENS = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -70,10 +71,10 @@ def test_a_fresh_installation_reads_the_hours_that_still_have_a_slot() -> None:
 
 def test_no_hour_before_the_start_is_planned() -> None:
     start = OPENS - 2 * HOUR
-    assert window(covered(), None, REREAD_PLAN, FIRST_SLOT, start=start) == (start, CLOSES)
+    assert find_window(covered(), None, REREAD_PLAN, FIRST_SLOT, start=start) == (start, CLOSES)
     found = plan({}, covered(), [], None, reread=REREAD_PLAN, now=FIRST_SLOT, start=start)
     assert found["hour"].to_list() == [start, start + HOUR, OPENS]
-    assert window(covered(), None, REREAD_PLAN, FIRST_SLOT, start=CLOSES + HOUR) == (CLOSES, CLOSES)
+    assert find_window(covered(), None, REREAD_PLAN, FIRST_SLOT, start=CLOSES + HOUR) == (CLOSES, CLOSES)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_an_hour_left_out_after_the_first_covered_one_is_new_however_old() -> No
     coverage = covered(*((hour, now) for hour in kept), counted=Counted())
     found = planned(now, coverage, counted=Counted(), previous=planned(now - HOUR, coverage))
     assert found.drop_nulls("reason")["hour"].to_list() == [OPENS, OPENS + 7 * HOUR]
-    assert window(coverage, found, REREAD_PLAN, now)[0] == OPENS
+    assert find_window(coverage, found, REREAD_PLAN, now)[0] == OPENS
 
 
 def test_people_named_differently_need_their_events_again_in_any_hour_that_was_read() -> None:
@@ -204,13 +205,13 @@ def test_moments_of_any_time_zone_give_the_same_plan() -> None:
 
 def test_ranges_are_runs_of_consecutive_hours_of_a_day_at_most() -> None:
     hours = [OPENS + number * HOUR for number in (50, *range(30), 29, 40, 41)]
-    assert ranges(hours) == [
+    assert group_hours(hours) == [
         (OPENS, OPENS + 23 * HOUR),
         (OPENS + 24 * HOUR, OPENS + 29 * HOUR),
         (OPENS + 40 * HOUR, OPENS + 41 * HOUR),
         (OPENS + 50 * HOUR, OPENS + 50 * HOUR),
     ]
-    assert ranges([]) == []
+    assert group_hours([]) == []
 
 
 class Row(NamedTuple):
@@ -272,7 +273,7 @@ class Installation:
 
     def tick(self, now: datetime, does: Tick) -> None:
         coverage = self.coverage
-        since, until = window(coverage, self.previous, self.reread, now)
+        since, until = find_window(coverage, self.previous, self.reread, now)
         hours = [since + number * HOUR for number in range((until - since) // HOUR)]
         counted = {hour: count(self.seen(hour, now)) for hour in hours}
         self.previous = plan(counted, coverage, [], self.previous, reread=self.reread, now=now)

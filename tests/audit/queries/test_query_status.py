@@ -22,8 +22,9 @@ from immuta_assets.audit.queries.status import (
     format_markdown,
     list_findings,
 )
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.connection import REREAD_PLAN
-from immuta_assets.platforms.hour import HOUR, SETTLE
+from immuta_assets.platforms.hour import SETTLE
 
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
 OPEN = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -15,8 +15,9 @@ from immuta_assets.audit.identities.principals import Principals
 from immuta_assets.audit.queries.events import QueryEvents
 from immuta_assets.audit.queries.readings import Coverage, Readings, build_coverage, build_reading, require_consistent
 from immuta_assets.datasets.dataset import Committed
+from immuta_assets.datasets.hours import HOUR
 from immuta_assets.platforms.history import ACCESS_STATES, Statements
-from immuta_assets.platforms.hour import HOUR, Counted, HistoryError, ReadFacts
+from immuta_assets.platforms.hour import Counted, HistoryError, ReadFacts
 
 CET = timezone(timedelta(hours=1))
 FACTS = ReadFacts(
