@@ -72,12 +72,7 @@ def _build_export(settings: project.Settings, root: StoreRoot, storage: DatasetI
             *build_tables(days),
             build_published(settings, root, days),
         ],
-        asset_checks=[
-            checks.build_valid_policies(days),
-            *checks.build_documented_nulls(days),
-            *checks.build_joins(days),
-            staleness.build_destination_checks(watch),
-        ],
+        asset_checks=_build_checks(days, watch),
         jobs=[export, republish],
         schedules=[automation.build_export_schedule(export, settings.export_timezone)],
         sensors=[
@@ -89,6 +84,16 @@ def _build_export(settings: project.Settings, root: StoreRoot, storage: DatasetI
         # Processes of their own would cost more than all steps together.
         executor=dg.in_process_executor,
     )
+
+
+def _build_checks(days: dg.PartitionsDefinition[str], watch: staleness.Watch) -> list[dg.AssetChecksDefinition]:
+    """Return the checks that no asset evaluates itself."""
+    return [
+        checks.build_valid_policies(days),
+        *checks.build_documented_nulls(days),
+        *checks.build_joins(days),
+        staleness.build_destination_checks(watch),
+    ]
 
 
 def _build_watch(settings: project.Settings) -> staleness.Watch:
