@@ -104,9 +104,10 @@ class TableLog:
         Raises ``CommitFailedError`` where somebody else committed the same hours, or removed the same files, meanwhile.
         """
         table = self._require_table()
-        change = moment is not None
         both = {file.path for file in removed} & {file.path for file in added}
         stamp = int(time.time() * 1000)
+        # Whoever removes a file that a commit without a change of data removed meanwhile would not conflict with it.
+        change = True
         actions: list[AddAction | RemoveAction] = [
             AddAction(
                 file.path, file.size, make_partition_values(self.span, file), stamp, change, make_statistics(file)

@@ -46,7 +46,7 @@ def run_together(folder: str, works: Sequence[Work], span: Span = "month") -> li
     ]
     for worker in workers:
         worker.start()
-    answers = [queue.get(timeout=300) for _ in workers]
+    answers = [queue.get(timeout=120) for _ in workers]
     for worker in workers:
         worker.join()
     for answer in answers:

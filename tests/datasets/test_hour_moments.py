@@ -18,10 +18,12 @@ from datasets.tables import (
     open_notes,
     read_texts,
 )
+from deltalake.exceptions import CommitFailedError
 
 from immuta_assets.datasets.dataset import NotStoredError, StaleError
 from immuta_assets.datasets.hour_files import Span
 from immuta_assets.datasets.maintenance import maintain_table
+from immuta_assets.datasets.table_log import parse_files
 
 LATER = FIRST + timedelta(days=60)
 
@@ -133,3 +135,17 @@ def test_the_other_hours_stay_when_one_is_replaced_in_a_file_of_several(tmp_path
     open_notes(tmp_path).commit(frames, get_moment(2))
     found = open_notes(tmp_path).scan_with_hour().collect().select("hour", "text").rows()
     assert found == [(get_hour(number), "new" if number in numbers else f"text {number}") for number in range(24)]
+
+
+@pytest.mark.parametrize("span", get_args(Span))
+def test_an_hour_that_is_replaced_while_files_are_put_together_is_there_once(tmp_path: Path, span: Span) -> None:
+    for number in range(3):
+        commit_notes(tmp_path, number, [f"text {number}"], 1, span)
+    writer = open_notes(tmp_path, span)
+    writer.log.prepare()
+    live = writer.log.list_files()
+    assert maintain_table(open_notes(tmp_path, span), LATER).compacted == 3
+    new = writer.place_rows(writer.read_files(live["path"].to_list()[:1]), (get_hour(0), get_hour(0)))
+    with pytest.raises(CommitFailedError):
+        writer.log.replace(parse_files(live[:1]), [new], [get_hour(0)], get_moment(2))
+    assert read_texts(open_notes(tmp_path, span), 0) == ["text 0"]

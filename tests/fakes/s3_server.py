@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
+import signal
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -81,15 +84,28 @@ class S3Server:
 
 @contextmanager
 def serving() -> Iterator[S3Server]:
-    """Serve on a free port of loopback."""
+    """Serve on a free port of loopback, in a process of its own.
+
+    delta-rs keeps other threads of a process from running while it waits for an answer.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=[sender], daemon=True)
+    process.start()
+    try:
+        yield S3Server(receiver.recv())
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(sender: Connection) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield S3Server(f"http://{host}:{port}")
-    finally:
-        server.stop()
+    host, port = server.get_host_and_port()
+    sender.send(f"http://{host}:{port}")
+    signal.pause()
 
 
 def as_google_cloud_storage(server: S3Server) -> Proxy:
