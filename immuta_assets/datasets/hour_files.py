@@ -24,6 +24,7 @@ CHANGED_AT = "changed_at"
 SUFFIX = ".parquet"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LAST_MILLISECOND = datetime.max.replace(tzinfo=UTC, microsecond=999_000)
 _NAME = re.compile(r"(?P<hour>\d{8}T\d{2})-(?P<moment>[0-9a-f]+)-(?P<digest>[0-9a-f]{32})")
 
 
@@ -98,7 +99,8 @@ def build_file(path: str, size: int, facts: Mapping[str, Any], bounds: tuple[dat
 def make_statistics(file: HourFile) -> str:
     """Return the statistics of a file for the log: rows, hours and times of change, and nothing of people."""
     lows, highs = {HOUR: _format_milliseconds(file.first)}, {HOUR: _format_milliseconds(file.last)}
-    if file.changed_first and file.changed_last:
+    # Statistics have milliseconds: the last is rounded up, or left out where nothing comes after it.
+    if file.changed_first and file.changed_last and file.changed_last < _LAST_MILLISECOND:
         lows[CHANGED_AT] = _format_milliseconds(file.changed_first)
         highs[CHANGED_AT] = _format_milliseconds(file.changed_last + timedelta(microseconds=999))
     nulls = dict.fromkeys(lows, 0)
@@ -147,4 +149,5 @@ def make_partition_values(span: Span, file: HourFile) -> Mapping[str, str | None
 
 
 def _format_milliseconds(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

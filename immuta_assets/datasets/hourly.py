@@ -349,7 +349,11 @@ class HourlyDataset:
 
 
 def _is_unfit(dtype: pl.DataType) -> bool:
-    """Whether Delta has no type for a column, or one that reads back otherwise."""
+    """Whether Delta has no type for a column, or for what lies within it, or one that reads back otherwise."""
+    if isinstance(dtype, pl.Struct):
+        return any(_is_unfit(field.dtype) for field in dtype.fields)
+    if isinstance(dtype, pl.List | pl.Array):
+        return _is_unfit(dtype.inner)
     return dtype.is_unsigned_integer() or isinstance(dtype, pl.Duration | pl.Time | pl.Categorical | pl.Int128)
 
 

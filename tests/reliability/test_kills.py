@@ -1,11 +1,10 @@
-"""A process that is killed at any point, and its tick repeated, leaves the same bytes as one that never was.
+"""A process that is killed at any point, and its tick repeated, leaves the same live files as one that never was.
 
 ``RELIABILITY=full`` kills 200 times.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import shutil
@@ -19,8 +18,11 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from immuta_assets.audit.stored import open_connection_data, open_unknown_users
+from immuta_assets.datasets.root import DRAFTS, StoreRoot
 from immuta_assets.demo import query_history as demo
 from immuta_assets.demo.tenant import write_demo
 from immuta_assets.orchestration.run import run_export
@@ -38,9 +40,10 @@ TICK = Path(__file__).with_name("tick.py")
 
 
 class Deployment(NamedTuple):
-    """A store and the settings of the processes that work on it."""
+    """A store, the folder for temporary files, and the settings of the processes that work with them."""
 
     store: Path
+    temporary: Path
     environment: dict[str, str]
 
     def begin(self, moment: datetime) -> subprocess.Popen[bytes]:
@@ -51,14 +54,23 @@ class Deployment(NamedTuple):
         assert process.stdout.readline() == b"ready\n", process.communicate()
         return process
 
-    def files(self) -> dict[str, str]:
-        """Return the digest of everything that is stored of query history, but for the work list that is the plan."""
-        return {
-            str(path.relative_to(self.store)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for folder in ("query_history", "audit")
-            for path in sorted((self.store / folder).rglob("*"))
-            if path.is_file() and "plan" not in path.parts
-        }
+    def states(self) -> dict[str, dict[str, str]]:
+        """Return the live files of every hourly frame, with their digests."""
+        hourly = open_connection_data(StoreRoot(str(self.store)), CONNECTION).tables
+        return {name: dataset.state() for name, dataset in hourly.items()}
+
+    def read_unknown_users(self) -> pl.DataFrame:
+        return open_unknown_users(StoreRoot(str(self.store))).scan().collect()
+
+    def find_exposed(self) -> list[Path]:
+        """Return the drafts and temporary files that others may read, since nothing above them keeps them out."""
+        folders = [self.store / DRAFTS, *self.temporary.iterdir()]
+        return [path for path in folders if path.exists() and path.stat().st_mode & 0o077]
+
+    def find_left(self) -> list[Path]:
+        """Return the drafts and the spool folders that are there."""
+        spools = self.temporary.glob(f"immuta-assets-*/{CONNECTION}-*")
+        return [*self.store.glob(f"{DRAFTS}/*"), *self.store.rglob("*.unfinished"), *spools]
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +91,15 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployment(tenant: Path, name: str) -> Deployment:
     store = tenant / name
     shutil.copytree(tenant / "store", store)
+    temporary = tenant / f"{name}-temporary"
+    temporary.mkdir()
     environment = {
+        "TMPDIR": str(temporary),
         "IMMUTA_ASSETS_STORE": str(store),
         "IMMUTA_ASSETS_TENANT": str(tenant / "tenant"),
         "IMMUTA_ASSETS_CONNECTIONS": str(tenant / "tenant" / "connections.yaml"),
     }
-    return Deployment(store, os.environ | environment)
+    return Deployment(store, temporary, os.environ | environment)
 
 
 def finished(process: subprocess.Popen[bytes]) -> float:
@@ -109,7 +124,7 @@ def kills_per_tick() -> Iterator[int]:
         yield KILLS // len(TICKS) + (tick < KILLS % len(TICKS))
 
 
-def test_kills_leave_the_bytes_of_an_undisturbed_run(tenant: Path) -> None:
+def test_kills_leave_the_live_files_of_an_undisturbed_run_and_nothing_else(tenant: Path) -> None:
     undisturbed, disturbed = deployment(tenant, "undisturbed"), deployment(tenant, "disturbed")
     rng = random.Random(0)
     for moment, kills in zip(TICKS, kills_per_tick(), strict=True):
@@ -117,7 +132,21 @@ def test_kills_leave_the_bytes_of_an_undisturbed_run(tenant: Path) -> None:
         for _ in range(kills):
             while not killed(disturbed.begin(moment), rng.uniform(0, seconds)):
                 pass
+            assert disturbed.find_exposed() == []
         finished(disturbed.begin(moment))
+        assert disturbed.states() == undisturbed.states()
         sys.stderr.write(f"{moment:%Y-%m-%d %H:%M} UTC: {kills:,} kills\n" if FULL else "")
-    assert undisturbed.files()
-    assert disturbed.files() == undisturbed.files()
+    assert all(undisturbed.states().values())
+    assert disturbed.read_unknown_users().equals(undisturbed.read_unknown_users())
+    # What a kill left is removed by the next tick that reads something.
+    finished(disturbed.begin(AT.replace(minute=5) + timedelta(hours=6)))
+    assert disturbed.find_left() == []
+
+
+def test_what_is_made_of_all_hours_is_made_by_the_next_tick_where_it_is_missing(tenant: Path) -> None:
+    killed_last = deployment(tenant, "killed-last")
+    finished(killed_last.begin(TICKS[0]))
+    before = killed_last.read_unknown_users()
+    (killed_last.store / "audit" / "unknown_users" / "all.parquet").unlink()
+    finished(killed_last.begin(TICKS[0]))
+    assert killed_last.read_unknown_users().equals(before)
