@@ -348,7 +348,7 @@ class HourlyDataset:
         return Committed(file.rows, file.digest, file.moment, self.root.locate(f"{self.key}/{file.path}"))
 
 
-def _is_unfit(dtype: pl.DataType) -> bool:
+def _is_unfit(dtype: pl.DataType | type[pl.DataType]) -> bool:
     """Whether Delta has no type for a column, or for what lies within it, or one that reads back otherwise."""
     if isinstance(dtype, pl.Struct):
         return any(_is_unfit(field.dtype) for field in dtype.fields)
