@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -348,13 +349,13 @@ class HourlyDataset:
         return Committed(file.rows, file.digest, file.moment, self.root.locate(f"{self.key}/{file.path}"))
 
 
-def _is_unfit(dtype: pl.DataType | type[pl.DataType]) -> bool:
+def _is_unfit(dtype: Any) -> bool:  # noqa: ANN401  # Polars types what lies within a type loosely
     """Whether Delta has no type for a column, or for what lies within it, or one that reads back otherwise."""
     if isinstance(dtype, pl.Struct):
         return any(_is_unfit(field.dtype) for field in dtype.fields)
     if isinstance(dtype, pl.List | pl.Array):
         return _is_unfit(dtype.inner)
-    return dtype.is_unsigned_integer() or isinstance(dtype, pl.Duration | pl.Time | pl.Categorical | pl.Int128)
+    return bool(dtype.is_unsigned_integer()) or isinstance(dtype, pl.Duration | pl.Time | pl.Categorical | pl.Int128)
 
 
 def _make_text_field(field: pa.Field) -> pa.Field:
